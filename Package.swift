@@ -1,0 +1,80 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let package = Package(
+    name: "fwmarkd",
+    products: [
+        .executable(name: "fwmarkd", targets: ["fwmarkd"]),
+        .executable(name: "fwmarkctl", targets: ["fwmarkctl"]),
+    ],
+    dependencies: [
+        // No traits: the default ones bring in the whole of Foundation (45 MB a program).
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        // C libraries: one Swift module imports each of them.
+        .systemLibrary(
+            name: "CNetfilter", pkgConfig: "libiptc", providers: [.apt(["libiptc-dev", "libip4tc-dev", "libip6tc-dev"])]),
+        .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+        .systemLibrary(name: "CDigest", pkgConfig: "libmd", providers: [.apt(["libmd-dev"])]),
+
+        // The rooms, in the order in which data flows (docs/architecture.md).
+        .target(name: "Rules"),
+        .target(name: "ConfigurationFile", dependencies: ["Rules", "CYAML", "CDigest"]),
+        .target(name: "Planner", dependencies: ["Rules", "ConfigurationFile"]),
+        .target(
+            name: "Netfilter", dependencies: ["Rules", "CNetfilter", .product(name: "SystemPackage", package: "swift-system")]),
+        .target(name: "Reconciler", dependencies: ["Rules", "Netfilter"]),
+        .target(name: "API"),
+        .target(name: "Systemd", dependencies: [.product(name: "Logging", package: "swift-log")]),
+
+        .executableTarget(
+            name: "fwmarkd",
+            dependencies: [
+                "Rules", "ConfigurationFile", "Planner", "Netfilter", "Reconciler", "API", "Systemd",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ]
+        ),
+        .executableTarget(
+            name: "fwmarkctl",
+            dependencies: [
+                "Rules", "ConfigurationFile", "Planner", "Netfilter", "Reconciler", "API",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ]
+        ),
+
+        .testTarget(name: "RulesTests", dependencies: ["Rules"]),
+        .testTarget(name: "ConfigurationFileTests", dependencies: ["ConfigurationFile", "Rules"]),
+        .testTarget(name: "PlannerTests", dependencies: ["Planner", "ConfigurationFile", "Rules"]),
+        .testTarget(name: "NetfilterTests", dependencies: ["Netfilter", "Rules"]),
+        .testTarget(name: "ReconcilerTests", dependencies: ["Reconciler", "Netfilter", "Rules"]),
+        .testTarget(name: "APITests", dependencies: ["API"]),
+        .testTarget(name: "SystemdTests", dependencies: ["Systemd"]),
+        .testTarget(
+            name: "KernelTests", dependencies: ["Reconciler", "Netfilter", "Planner", "ConfigurationFile", "Rules", "API"]),
+    ]
+)
+
+// One loop, so that no target is built under other rules than the rest.
+for target in package.targets where target.type != .system {
+    target.swiftSettings = [
+        .swiftLanguageMode(.v6),
+        .treatAllWarnings(as: .error),
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+    ]
+}

@@ -1,0 +1,75 @@
+import Glibc
+
+/// An IPv4 or IPv6 address.
+public struct Address: Sendable, Hashable, Comparable {
+    /// The family the address belongs to.
+    public let family: Family
+    /// The address as a number in host order: the first octet on the wire is the most significant. An IPv4 address
+    /// stands in the low 32 bits.
+    public let bits: UInt128
+
+    /// The IPv4 address whose first octet is the most significant byte of `bits`.
+    public init(ipv4 bits: UInt32) {
+        self.family = .ipv4
+        self.bits = UInt128(bits)
+    }
+
+    /// The IPv6 address whose first octet is the most significant byte of `bits`.
+    public init(ipv6 bits: UInt128) {
+        self.family = .ipv6
+        self.bits = bits
+    }
+
+    /// The address of `family` with the low `family.bitWidth` bits of `bits`.
+    public init(family: Family, bits: UInt128) {
+        self.family = family
+        self.bits = family == .ipv4 ? UInt128(UInt32(truncatingIfNeeded: bits)) : bits
+    }
+
+    /// The address written as dotted quad or in the colon notation of RFC 4291, section 2.2.
+    ///
+    /// No zone, no port, no brackets, no leading zeros in an octet, and no IPv4-mapped address (`::ffff:…`), which
+    /// never stands in a packet.
+    /// - Throws: `InvalidValue` when the text is anything else.
+    public init(parsing text: String) throws(InvalidValue) {
+        var four = in_addr()
+        var six = in6_addr()
+        if inet_pton(AF_INET, text, &four) == 1 {
+            self.init(ipv4: UInt32(bigEndian: four.s_addr))
+        } else if inet_pton(AF_INET6, text, &six) == 1 {
+            let bits = withUnsafeBytes(of: six) { UInt128(bigEndian: $0.loadUnaligned(as: UInt128.self)) }
+            guard bits >> 32 != 0xffff else {
+                throw InvalidValue(
+                    problem: "\"\(text)\" is an IPv4-mapped address, which no packet carries",
+                    expected: "the IPv4 address itself, \(Address(ipv4: UInt32(truncatingIfNeeded: bits)))"
+                )
+            }
+            self.init(ipv6: bits)
+        } else {
+            throw InvalidValue(
+                problem: "\"\(text)\" is not an IP address", expected: "an address like 203.0.113.10 or 2001:db8::10")
+        }
+    }
+
+    /// IPv4 before IPv6, then by number.
+    public static func < (left: Address, right: Address) -> Bool {
+        (left.family, left.bits) < (right.family, right.bits)
+    }
+}
+
+extension Address: CustomStringConvertible {
+    /// The address as iptables and `inet_ntop` write it (RFC 5952 for IPv6).
+    public var description: String {
+        withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(INET6_ADDRSTRLEN)) { text in
+            switch family {
+            case .ipv4:
+                var four = in_addr(s_addr: UInt32(truncatingIfNeeded: bits).bigEndian)
+                inet_ntop(AF_INET, &four, text.baseAddress, socklen_t(text.count))
+            case .ipv6:
+                var six = bits.bigEndian
+                inet_ntop(AF_INET6, &six, text.baseAddress, socklen_t(text.count))
+            }
+            return String(cString: text.baseAddress!)
+        }
+    }
+}

@@ -1,0 +1,46 @@
+/// A network interface's name, or the beginning of one (`eth+`), as iptables takes it behind `-i` and `-o`.
+public struct InterfacePattern: Sendable, Hashable {
+    /// The name without the plus sign; empty only for `+`, which matches every interface.
+    public let name: String
+    /// Whether the name is a beginning only.
+    public let isPrefix: Bool
+
+    /// The longest name of an interface, in bytes: `IFNAMSIZ` of `<linux/if.h>` less the NUL.
+    public static let maximumLength = 15
+
+    /// A name of 1 to 15 bytes without white space, slash and control characters; a plus sign at its end makes it a beginning.
+    ///
+    /// - Throws: `InvalidValue` for a name that no interface can have.
+    public init(parsing text: String) throws(InvalidValue) {
+        let bytes = text.utf8
+        guard (1...InterfacePattern.maximumLength).contains(bytes.count),
+            bytes.allSatisfy({ $0 > 0x20 && $0 < 0x7f && $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: "\"") }),
+            text != ".", text != "..", bytes.first != UInt8(ascii: "!")
+        else {
+            throw InvalidValue(
+                problem: "\"\(text)\" is not the name of a network interface",
+                expected: "1 to 15 printable characters like eth0, or eth+ for all that begin so"
+            )
+        }
+        self.isPrefix = text.hasSuffix("+")
+        self.name = isPrefix ? String(text.dropLast()) : text
+    }
+
+    /// Whether an interface of this name is meant.
+    public func matches(_ interface: String) -> Bool { isPrefix ? interface.hasPrefix(name) : interface == name }
+
+    /// Whether some interface is meant by both patterns.
+    public func overlaps(_ other: InterfacePattern) -> Bool {
+        switch (isPrefix, other.isPrefix) {
+        case (false, false): name == other.name
+        case (true, false): other.name.hasPrefix(name)
+        case (false, true): name.hasPrefix(other.name)
+        case (true, true): name.hasPrefix(other.name) || other.name.hasPrefix(name)
+        }
+    }
+}
+
+extension InterfacePattern: CustomStringConvertible {
+    /// As iptables writes it: `eth0`, `eth+`.
+    public var description: String { isPrefix ? name + "+" : name }
+}

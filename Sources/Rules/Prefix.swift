@@ -1,0 +1,92 @@
+/// A block of addresses: all that share their first `length` bits with `address`.
+public struct Prefix: Sendable, Hashable, Comparable {
+    /// The first address of the block; its bits behind `length` are zero.
+    public let address: Address
+    /// How many leading bits are fixed: 0…32 or 0…128.
+    public let length: Int
+
+    /// The family the block belongs to.
+    public var family: Family { address.family }
+
+    /// The block of the one given address.
+    public init(_ address: Address) {
+        self.address = address
+        self.length = address.family.bitWidth
+    }
+
+    /// The block of `length` leading bits that holds `address`; bits behind the length are dropped.
+    ///
+    /// - Precondition: `length` is in 0…`address.family.bitWidth`.
+    public init(containing address: Address, length: Int) {
+        precondition(length >= 0 && length <= address.family.bitWidth)
+        self.address = Address(family: address.family, bits: address.bits & Prefix.mask(length: length, address.family))
+        self.length = length
+    }
+
+    /// An address, or an address and a prefix length (`10.11.12.0/24`).
+    ///
+    /// - Throws: `InvalidValue` for a bad address, a length out of range, and bits set behind the length: the kernel
+    ///   would accept such an entry and never match it.
+    public init(parsing text: String) throws(InvalidValue) {
+        guard let slash = text.utf8.firstIndex(of: UInt8(ascii: "/")) else {
+            self.init(try Address(parsing: text))
+            return
+        }
+        let address = try Address(parsing: String(text[..<slash]))
+        let digits = text[text.index(after: slash)...]
+        let bitWidth = address.family.bitWidth
+        guard digits.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }),
+            let length = Int(digits), length <= bitWidth
+        else {
+            throw InvalidValue(
+                problem: "\"\(digits)\" is not a prefix length of \(address.family)", expected: "a number from 0 to \(bitWidth)")
+        }
+        self.init(containing: address, length: length)
+        guard self.address == address else {
+            throw InvalidValue(
+                problem: "\"\(text)\" has bits set behind its prefix length",
+                expected: "\(self), or \(address)/\(bitWidth) for the one address"
+            )
+        }
+    }
+
+    /// The number whose first `length` bits of the family's width are set.
+    static func mask(length: Int, _ family: Family) -> UInt128 {
+        let width = family.bitWidth
+        let all: UInt128 = family == .ipv4 ? 0xffff_ffff : .max
+        return length == 0 ? 0 : (all << UInt128(width - length)) & all
+    }
+
+    /// The netmask as a number, in the form of `Address.bits`.
+    public var mask: UInt128 { Prefix.mask(length: length, family) }
+
+    /// The last address of the block.
+    public var last: Address {
+        Address(family: family, bits: address.bits | (~mask & Prefix.mask(length: family.bitWidth, family)))
+    }
+
+    /// Whether the address is in the block.
+    public func contains(_ other: Address) -> Bool {
+        other.family == family && other.bits & mask == address.bits
+    }
+
+    /// Whether every address of `other` is in this block.
+    public func contains(_ other: Prefix) -> Bool {
+        other.length >= length && contains(other.address)
+    }
+
+    /// Whether some address is in both blocks. Of two prefixes that overlap, one holds the other.
+    public func overlaps(_ other: Prefix) -> Bool {
+        contains(other) || other.contains(self)
+    }
+
+    /// By address, and among blocks with one first address the wider first: each block stands before all it holds.
+    public static func < (left: Prefix, right: Prefix) -> Bool {
+        left.address == right.address ? left.length < right.length : left.address < right.address
+    }
+}
+
+extension Prefix: CustomStringConvertible {
+    /// Address and length, as iptables prints it: `203.0.113.10/32`.
+    public var description: String { "\(address)/\(length)" }
+}
