@@ -1,0 +1,164 @@
+internal import CNetfilter
+internal import Rules
+
+/// One entry within the bytes of a table, whose bounds were checked when the reader was made: every match and the target lie
+/// inside it, each with room for its header.
+struct EntryReader {
+    /// A match or a target: where its data lie.
+    struct Part {
+        /// Where the header begins, from the table's start.
+        let header: Int
+        /// How many bytes of data follow the header.
+        let dataSize: Int
+
+        var data: Int { header + EntryLayout.headerSize }
+    }
+
+    let layout: EntryLayout
+    let bytes: [UInt8]
+    /// Where the entry begins and ends, from the table's start.
+    let start: Int
+    let end: Int
+    let matches: [Part]
+    let target: Part
+
+    /// The entry at `start`.
+    ///
+    /// - Throws: `malformed` when a size or an offset leads out of the entry or of the table.
+    init(_ bytes: [UInt8], at start: Int, _ layout: EntryLayout) throws(NetfilterError) {
+        self.layout = layout
+        self.bytes = bytes
+        self.start = start
+        guard start >= 0, start + layout.size <= bytes.count else { throw .malformed("an entry's head passes the end", start) }
+        let targetOffset = Int(bytes.load(UInt16.self, at: start + layout.targetOffset))
+        let nextOffset = Int(bytes.load(UInt16.self, at: start + layout.nextOffset))
+        end = start + nextOffset
+        guard end <= bytes.count, targetOffset >= layout.size, targetOffset + EntryLayout.headerSize <= nextOffset else {
+            throw .malformed("an entry's offsets \(targetOffset) and \(nextOffset) do not fit", start)
+        }
+        var matches: [Part] = []
+        var offset = start + layout.size
+        while offset < start + targetOffset {
+            let room = start + targetOffset - offset
+            let size = room >= EntryLayout.headerSize ? Int(bytes.load(UInt16.self, at: offset)) : 0
+            guard size >= EntryLayout.headerSize, size <= room else {
+                throw .malformed("a match of \(size) bytes in room of \(room)", offset)
+            }
+            matches.append(Part(header: offset, dataSize: size - EntryLayout.headerSize))
+            offset += size
+        }
+        let targetSize = Int(bytes.load(UInt16.self, at: start + targetOffset))
+        guard targetSize >= EntryLayout.headerSize, targetSize <= nextOffset - targetOffset else {
+            throw .malformed("a target of \(targetSize) bytes in room of \(nextOffset - targetOffset)", start)
+        }
+        self.matches = matches
+        self.target = Part(header: start + targetOffset, dataSize: targetSize - EntryLayout.headerSize)
+    }
+
+    // MARK: - Names
+
+    /// Whether the part bears the name and the revision, and has room for `size` bytes of data.
+    func isPart(_ part: Part, _ name: StaticString, revision: UInt8, size: Int) -> Bool {
+        hasName(part, name) && self.revision(part) == revision && part.dataSize >= size
+    }
+
+    func hasName(_ part: Part, _ name: StaticString) -> Bool {
+        let start = part.header + EntryLayout.headerName
+        return name.withUTF8Buffer { name in
+            for index in name.indices where bytes[start + index] != name[index] { return false }
+            return bytes[start + name.count] == 0
+        }
+    }
+
+    func name(_ part: Part) -> String {
+        text(at: part.header + EntryLayout.headerName, size: EntryLayout.nameSize)
+    }
+
+    func revision(_ part: Part) -> UInt8 { bytes[part.header + EntryLayout.headerRevision] }
+
+    /// The text up to the first NUL, at most `size` bytes.
+    func text(at offset: Int, size: Int) -> String {
+        String(decoding: bytes[offset..<offset + size].prefix { $0 != 0 }, as: UTF8.self)
+    }
+
+    // MARK: - Values
+
+    var counters: Counters {
+        Counters(
+            packets: bytes.load(UInt64.self, at: start + layout.counters),
+            bytes: bytes.load(UInt64.self, at: start + layout.counters + 8))
+    }
+
+    var flags: UInt8 { bytes[start + layout.flags] }
+    var inversions: UInt8 { bytes[start + layout.inversions] }
+    var protocolNumber: UInt16 { bytes.load(UInt16.self, at: start + layout.protocolNumber) }
+
+    /// A standard target's number: a verdict below zero, or where a jump leads, from the table's start.
+    ///
+    /// - Returns: nil if the target is a module's.
+    var verdict: Int32? {
+        guard hasName(target, ""), target.dataSize >= MemoryLayout<Int32>.size else { return nil }
+        return bytes.load(Int32.self, at: target.data)
+    }
+
+    /// The name in an ERROR target, which heads a chain that somebody made and ends the table.
+    var errorName: String? {
+        guard hasName(target, "ERROR"), target.dataSize >= Int(XT_FUNCTION_MAXNAMELEN) else { return nil }
+        return text(at: target.data, size: Int(XT_FUNCTION_MAXNAMELEN))
+    }
+
+    /// The address at an offset within the entry or its parts.
+    func address(at offset: Int) -> Address { Address(family: layout.family, bits: addressBits(at: offset)) }
+
+    private func addressBits(at offset: Int) -> UInt128 {
+        layout.family == .ipv4
+            ? UInt128(UInt32(bigEndian: bytes.load(UInt32.self, at: offset)))
+            : UInt128(bigEndian: bytes.load(UInt128.self, at: offset))
+    }
+
+    /// An address and its mask, of which an empty one means any address: `.some(nil)`.
+    ///
+    /// - Returns: nil for what no prefix says: a mask with holes, bits set behind it, or an inverted empty mask.
+    func addressMatch(_ offset: Int, mask maskOffset: Int, inverted: UInt8) -> AddressMatch?? {
+        let bits = addressBits(at: start + offset)
+        let mask = addressBits(at: start + maskOffset)
+        let isInverted = inversions & inverted != 0
+        if mask == 0 { return bits == 0 && !isInverted ? .some(nil) : nil }
+        let length = mask.nonzeroBitCount
+        let prefix = Prefix(containing: Address(family: layout.family, bits: bits), length: length)
+        guard prefix.mask == mask, prefix.address.bits == bits else { return nil }
+        return AddressMatch(prefix, isInverted: isInverted)
+    }
+
+    /// An interface's name and its mask, of which two empty ones mean any interface: `.some(nil)`.
+    ///
+    /// - Returns: nil for a mask that iptables does not make.
+    func interface(_ offset: Int, mask maskOffset: Int) -> InterfacePattern?? {
+        let size = EntryLayout.interfaceSize
+        let mask = bytes[start + maskOffset..<start + maskOffset + size]
+        let compared = mask.prefix { $0 == 0xff }.count
+        guard mask.dropFirst(compared).allSatisfy({ $0 == 0 }) else { return nil }
+        let name = text(at: start + offset, size: size)
+        if compared == 0 && name.isEmpty { return .some(nil) }
+        let pattern = compared == name.utf8.count + 1 ? name : String(decoding: name.utf8.prefix(compared), as: UTF8.self) + "+"
+        guard compared <= name.utf8.count + 1, let match = try? InterfacePattern(parsing: pattern), match.description == pattern
+        else { return nil }
+        // An exact name that ends with a plus sign is not what iptables makes of it.
+        guard match.isPrefix == (compared <= name.utf8.count) else { return nil }
+        return match
+    }
+}
+
+extension [UInt8] {
+    /// The value at the offset in the machine's byte order; traps outside the array.
+    func load<Value: BitwiseCopyable>(_ type: Value.Type, at offset: Int) -> Value {
+        span.bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: type)
+    }
+}
+
+extension NetfilterError {
+    /// The error of a table that does not follow the kernel's rules.
+    static func malformed(_ what: String, _ offset: Int) -> NetfilterError {
+        NetfilterError(.malformed, "malformed table: \(what), at byte \(offset)")
+    }
+}

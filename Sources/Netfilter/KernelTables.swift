@@ -1,0 +1,97 @@
+internal import CNetfilter
+import Glibc
+public import Rules
+
+/// The kernel's legacy x_tables in the network namespace of the calling thread.
+///
+/// Reading (`snapshot`, `size`) may happen anywhere at any time. Writing is for one caller at a time, who holds the xtables
+/// lock from the reading that the changes were computed from to the reading that proves them.
+public struct KernelTables: Sendable {
+    /// The xtables lock's file.
+    public let lockPath: String
+
+    /// The tables behind this lock.
+    public init(lockPath: String = XtablesLock.defaultPath) {
+        self.lockPath = lockPath
+    }
+
+    /// Runs `body` while holding the xtables lock.
+    ///
+    /// - Throws: `lockTimeout`, `lockUnavailable`; `body` has not run then.
+    public func withLock<Result>(timeout: Duration, _ body: () -> Result) throws(NetfilterError) -> Result {
+        let lock = try XtablesLock(path: lockPath, timeout: timeout)
+        let result = body()
+        _ = consume lock
+        return result
+    }
+
+    /// Whether the table exists in this namespace. Nothing is created by asking; an absent table is an empty one.
+    public func exists(_ id: TableID) -> Bool {
+        // The thread's own entry: /proc/net shows the namespace of the process's first thread.
+        let path = "/proc/thread-self/net/\(id.family == .ipv4 ? "ip_tables_names" : "ip6_tables_names")"
+        guard let names = try? readAll(path) else { return false }
+        return names.split(separator: UInt8(ascii: "\n")).contains { $0.elementsEqual(id.table.rawValue.utf8) }
+    }
+
+    /// The table's size; nil if the namespace has no such table yet.
+    public func size(_ id: TableID) throws(NetfilterError) -> TableSize? {
+        guard exists(id) else { return nil }
+        let info = try TableSocket(id.family).info(id.table)
+        return TableSize(entries: info.num_entries, bytes: info.size)
+    }
+
+    /// The table as it stands now; nil if the namespace has no such table yet.
+    public func snapshot(_ id: TableID) throws(NetfilterError) -> TableSnapshot? {
+        guard exists(id) else { return nil }
+        let (info, bytes) = try TableSocket(id.family).entries(id.table)
+        return try TableDecoder.decode(id, bytes, info)
+    }
+
+    /// What the kernel lacks for the rules: a sentence for each missing match or target, or revision of one.
+    public func missingExtensions(for rules: some Sequence<Rule>, _ family: Family) throws(NetfilterError) -> [String] {
+        var needed: Set<Extension> = []
+        for rule in rules { needed.formUnion(EntryEncoder.extensions(of: rule, family)) }
+        guard !needed.isEmpty else { return [] }
+        let socket = try TableSocket(family)
+        return needed.compactMap { socket.missing($0) }.sorted()
+    }
+
+    /// Makes the changes in libiptc's copy of the table, ready to be committed.
+    public func prepare(_ id: TableID, _ edits: [TableEdit]) throws(NetfilterError) -> PreparedTable {
+        let handle = try TableHandle(id)
+        for edit in edits { try handle.apply(edit) }
+        return PreparedTable(handle)
+    }
+
+    private func readAll(_ path: String) throws(NetfilterError) -> [UInt8] {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw .last("reading \(path)") }
+        defer { close(descriptor) }
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 4096)
+        while true {
+            let count = read(descriptor, &chunk, chunk.count)
+            guard count > 0 else { return bytes }
+            bytes.append(contentsOf: chunk[..<count])
+        }
+    }
+}
+
+/// A changed table that waits for its commit. Dropping it changes nothing.
+public final class PreparedTable {
+    private var handle: TableHandle?
+
+    init(_ handle: consuming TableHandle) {
+        self.handle = consume handle
+    }
+
+    /// Writes the table into the kernel; once.
+    ///
+    /// - Throws: what the kernel answered, which does not tell whether the rules are in force: read the table.
+    public func commit() throws(NetfilterError) {
+        guard let handle = handle.take() else {
+            throw NetfilterError(.other, "a prepared table was committed twice")
+        }
+        try handle.commit()
+    }
+}

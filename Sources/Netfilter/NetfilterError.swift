@@ -1,0 +1,77 @@
+import Glibc
+internal import SystemPackage
+
+/// What went wrong between fwmarkd and the kernel's tables.
+public struct NetfilterError: Error, Sendable, Hashable {
+    /// What a caller decides on.
+    public enum Code: Sendable, Hashable {
+        /// CAP_NET_ADMIN or CAP_NET_RAW is missing.
+        case notPermitted
+        /// This kernel has no legacy x_tables, or no such table.
+        case notSupported
+        /// The table changed between reading and writing (EAGAIN); reading again may help.
+        case changedMeanwhile
+        /// The kernel refused the table or a part of it (EINVAL, ELOOP, ENOENT …).
+        case refused
+        /// The kernel had no memory.
+        case outOfMemory
+        /// Somebody else held the xtables lock for too long.
+        case lockTimeout
+        /// The lock file could not be opened.
+        case lockUnavailable
+        /// A table's contents do not follow the kernel's own rules.
+        case malformed
+        /// A rule cannot be put into an entry.
+        case unencodable
+        /// Anything else.
+        case other
+    }
+
+    /// What a caller decides on.
+    public let code: Code
+    /// The kernel's number of the error; 0 where no system call failed.
+    public let errno: CInt
+    /// What happened, to what, and what to do, for the person at the terminal.
+    public let message: String
+
+    /// An error of these parts.
+    public init(_ code: Code, errno: CInt = 0, _ message: String) {
+        self.code = code
+        self.errno = errno
+        self.message = message
+    }
+}
+
+extension NetfilterError: CustomStringConvertible {
+    /// The message.
+    public var description: String { message }
+}
+
+extension NetfilterError {
+    /// The error that a system call or libiptc has just left in errno, while `doing` (like `reading ipv4 nat`).
+    static func last(_ doing: String) -> NetfilterError { NetfilterError(errno: Glibc.errno, doing) }
+
+    /// The error of a number, while `doing`.
+    public init(errno: CInt, _ doing: String) {
+        let plain = Errno(rawValue: errno).description
+        switch errno {
+        case EPERM, EACCES:
+            self.init(
+                .notPermitted, errno: errno,
+                "\(doing): \(plain); this needs CAP_NET_ADMIN and CAP_NET_RAW (run it as root)")
+        case ENOPROTOOPT:
+            self.init(
+                .notSupported, errno: errno,
+                "\(doing): the kernel does not know legacy x_tables; load ip_tables and ip6_tables, or use a kernel with "
+                    + "CONFIG_NETFILTER_XTABLES_LEGACY (Linux 6.17 and later leave it out by default)")
+        case EAGAIN:
+            self.init(.changedMeanwhile, errno: errno, "\(doing): the table changed meanwhile (\(plain))")
+        case ENOMEM:
+            self.init(.outOfMemory, errno: errno, "\(doing): the kernel is out of memory (\(plain))")
+        case EINVAL, ELOOP, ENOENT, EPROTONOSUPPORT, EOPNOTSUPP:
+            self.init(.refused, errno: errno, "\(doing): refused by the kernel (\(plain))")
+        default:
+            self.init(.other, errno: errno, "\(doing): \(plain)")
+        }
+    }
+}

@@ -1,0 +1,31 @@
+public import Rules
+
+/// One change of a table. Numbers of rules count from 0 and hold at the moment at which the change is made.
+public enum TableEdit: Sendable, Hashable {
+    /// Makes an empty chain.
+    case createChain(ChainName)
+    /// Puts a rule at the end of a chain, with its counters.
+    case append(ChainName, KernelRule)
+    /// Puts a rule before the one of that number, with its counters.
+    case insert(ChainName, Int, KernelRule)
+    /// Takes the rule of that number out.
+    case delete(ChainName, Int)
+    /// Takes all rules out of a chain.
+    case flush(ChainName)
+    /// Takes away an empty chain that nothing leads to.
+    case deleteChain(ChainName)
+}
+
+extension TableEdit: CustomStringConvertible {
+    /// The change as options of iptables, whose rule numbers count from 1.
+    public var description: String {
+        switch self {
+        case .createChain(let chain): "-N \(chain)"
+        case .append(let chain, let rule): "-A \(chain) \(rule.content)"
+        case .insert(let chain, let index, let rule): "-I \(chain) \(index + 1) \(rule.content)"
+        case .delete(let chain, let index): "-D \(chain) \(index + 1)"
+        case .flush(let chain): "-F \(chain)"
+        case .deleteChain(let chain): "-X \(chain)"
+        }
+    }
+}

@@ -1,0 +1,89 @@
+internal import CNetfilter
+import Glibc
+internal import Rules
+
+/// libiptc's copy of a table, to be changed and committed once.
+///
+/// libiptc reads the table when the handle is made and writes the whole of it at `commit`. The value is not to be used from
+/// two threads.
+struct TableHandle: ~Copyable {
+    private let handle: OpaquePointer
+    let id: TableID
+
+    /// Reads the table in the calling thread's network namespace.
+    init(_ id: TableID) throws(NetfilterError) {
+        errno = 0
+        guard let handle = id.family == .ipv4 ? iptc_init(id.table.rawValue) : ip6tc_init(id.table.rawValue) else {
+            throw .last("opening \(id)")
+        }
+        self.handle = handle
+        self.id = id
+    }
+
+    deinit {
+        if id.family == .ipv4 { iptc_free(handle) } else { ip6tc_free(handle) }
+    }
+
+    /// Makes one change in the copy.
+    ///
+    /// - Throws: `refused` when libiptc cannot do it (no such chain, no such rule, a chain still in use), `unencodable`.
+    func apply(_ edit: TableEdit) throws(NetfilterError) {
+        let isDone =
+            switch edit {
+            case .createChain(let name):
+                withLabel(name) { id.family == .ipv4 ? iptc_create_chain($0, handle) : ip6tc_create_chain($0, handle) }
+            case .append(let name, let rule):
+                try insert(rule, into: name, at: nil)
+            case .insert(let name, let index, let rule):
+                try insert(rule, into: name, at: index)
+            case .delete(let name, let index):
+                withLabel(name) {
+                    id.family == .ipv4
+                        ? iptc_delete_num_entry($0, UInt32(index), handle) : ip6tc_delete_num_entry($0, UInt32(index), handle)
+                }
+            case .flush(let name):
+                withLabel(name) { id.family == .ipv4 ? iptc_flush_entries($0, handle) : ip6tc_flush_entries($0, handle) }
+            case .deleteChain(let name):
+                withLabel(name) { id.family == .ipv4 ? iptc_delete_chain($0, handle) : ip6tc_delete_chain($0, handle) }
+            }
+        guard isDone == 1 else { throw .last("preparing \(id): \(edit)") }
+    }
+
+    private func insert(_ rule: KernelRule, into name: ChainName, at index: Int?) throws(NetfilterError) -> CInt {
+        let entry = try EntryEncoder.encode(rule, id.family)
+        return withLabel(name) { label in
+            entry.withUnsafeBytes { bytes in
+                // An array's storage is aligned to 16 bytes at least, an entry to 8.
+                switch (id.family, index) {
+                case (.ipv4, let index?):
+                    iptc_insert_entry(label, bytes.assumingMemoryBound(to: ipt_entry.self).baseAddress, UInt32(index), handle)
+                case (.ipv4, nil):
+                    iptc_append_entry(label, bytes.assumingMemoryBound(to: ipt_entry.self).baseAddress, handle)
+                case (.ipv6, let index?):
+                    ip6tc_insert_entry(label, bytes.assumingMemoryBound(to: ip6t_entry.self).baseAddress, UInt32(index), handle)
+                case (.ipv6, nil):
+                    ip6tc_append_entry(label, bytes.assumingMemoryBound(to: ip6t_entry.self).baseAddress, handle)
+                }
+            }
+        }
+    }
+
+    /// Writes the copy into the kernel and ends the handle.
+    ///
+    /// Two system calls stand behind it: the replacement, then the counters. An error may come from either, so it does not say
+    /// whether the rules are in force: read the table.
+    consuming func commit() throws(NetfilterError) {
+        errno = 0
+        guard (id.family == .ipv4 ? iptc_commit(handle) : ip6tc_commit(handle)) == 1 else {
+            throw .last("committing \(id)")
+        }
+    }
+}
+
+/// Calls `body` with the name in the 32 bytes that libiptc reads whole (`xt_chainlabel`).
+private func withLabel<Result>(_ name: ChainName, _ body: (UnsafePointer<CChar>) -> Result) -> Result {
+    withUnsafeTemporaryAllocation(of: CChar.self, capacity: MemoryLayout<xt_chainlabel>.size) { label in
+        copyName(name.text, into: UnsafeMutableRawBufferPointer(label))
+        return body(UnsafePointer(label.baseAddress.unsafelyUnwrapped))
+    }
+}

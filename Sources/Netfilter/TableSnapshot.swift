@@ -1,0 +1,139 @@
+public import Rules
+
+/// How much a rule or a policy has seen.
+public struct Counters: Sendable, Hashable {
+    /// Packets that matched.
+    public var packets: UInt64
+    /// Their bytes, IP headers included.
+    public var bytes: UInt64
+
+    /// Counters of these values.
+    public init(packets: UInt64 = 0, bytes: UInt64 = 0) {
+        self.packets = packets
+        self.bytes = bytes
+    }
+}
+
+/// A rule as it stands in the kernel.
+public struct KernelRule: Sendable, Hashable {
+    /// What a rule says: one that fwmarkd could have made, or anything else.
+    public enum Content: Sendable, Hashable {
+        /// A rule in the terms of `Rules.Rule`.
+        case rule(Rule)
+        /// A rule with something in it that `Rules.Rule` has no words for.
+        case opaque(OpaqueRule)
+
+        /// The chain that the rule leads to.
+        public var chain: ChainName? {
+            switch self {
+            case .rule(let rule): rule.target.chain
+            case .opaque(let rule): rule.chain
+            }
+        }
+
+        /// The rule's remark.
+        public var comment: String? {
+            switch self {
+            case .rule(let rule): rule.comment
+            case .opaque(let rule): rule.comment
+            }
+        }
+    }
+
+    /// What it says.
+    public var content: Content
+    /// What it has seen.
+    public var counters: Counters
+
+    /// A rule that says this and has seen so much.
+    public init(_ content: Content, counters: Counters = Counters()) {
+        self.content = content
+        self.counters = counters
+    }
+}
+
+extension KernelRule.Content: CustomStringConvertible {
+    /// The rule in iptables syntax; an opaque one by the names of its parts.
+    public var description: String {
+        switch self {
+        case .rule(let rule): rule.iptablesSyntax
+        case .opaque(let rule): rule.description
+        }
+    }
+}
+
+/// A rule with something in it that `Rules.Rule` has no words for; kept as the kernel gave it.
+public struct OpaqueRule: Sendable, Hashable {
+    /// The whole entry (`ipt_entry` or `ip6t_entry`, its matches, its target) in the kernel's layout and the machine's byte
+    /// order. Counters, `comefrom` and what stands behind the NUL of names are zero, so that equal rules are equal bytes. A
+    /// jump's target bears the chain's name in place of its offset, as libiptc takes it.
+    public let entry: [UInt8]
+    /// The names of its matches, in order.
+    public let matches: [String]
+    /// The name of its target; empty for a jump, a verdict, or no target at all.
+    public let target: String
+    /// The chain that it leads to.
+    public let chain: ChainName?
+    /// Its remark, if it has a comment match.
+    public let comment: String?
+}
+
+extension OpaqueRule: CustomStringConvertible {
+    /// The names of its parts and its size: `[opaque: conntrack comment -j DNAT, 264 bytes]`.
+    public var description: String {
+        let target = chain.map { " -j \($0)" } ?? (target.isEmpty ? "" : " -j \(target)")
+        return "[opaque: \(matches.joined(separator: " "))\(target), \(entry.count) bytes]"
+    }
+}
+
+/// A chain as it stands in the kernel.
+public struct ChainSnapshot: Sendable, Hashable {
+    /// What becomes of packets that reach the end of a built-in chain.
+    public struct Policy: Sendable, Hashable {
+        /// The verdict's name: `ACCEPT` or `DROP`.
+        public let verdict: String
+        /// What has reached the end.
+        public let counters: Counters
+    }
+
+    /// Its name.
+    public let name: ChainName
+    /// Its policy; nil for a chain that somebody made.
+    public let policy: Policy?
+    /// Its rules in order.
+    public let rules: [KernelRule]
+
+    /// Whether the chain is the kernel's own.
+    public var isBuiltIn: Bool { policy != nil }
+}
+
+/// A table as it stood in the kernel at one moment.
+public struct TableSnapshot: Sendable, Hashable {
+    /// Which table.
+    public let id: TableID
+    /// Its chains in the kernel's order: built-in ones first.
+    public let chains: [ChainSnapshot]
+
+    /// A snapshot of these chains.
+    public init(_ id: TableID, chains: [ChainSnapshot]) {
+        self.id = id
+        self.chains = chains
+    }
+
+    /// The chain of that name.
+    public subscript(_ name: ChainName) -> ChainSnapshot? { chains.first { $0.name == name } }
+}
+
+/// What `IPT_SO_GET_INFO` tells of a table without reading it.
+public struct TableSize: Sendable, Hashable {
+    /// How many entries it has, heads and ends of chains included.
+    public let entries: UInt32
+    /// How many bytes they take.
+    public let bytes: UInt32
+
+    /// A size of these numbers.
+    public init(entries: UInt32, bytes: UInt32) {
+        self.entries = entries
+        self.bytes = bytes
+    }
+}

@@ -1,0 +1,103 @@
+internal import CNetfilter
+import Glibc
+internal import Rules
+
+/// A raw socket, as libiptc opens one, for the questions that need no handle: sizes, entries, revisions.
+struct TableSocket: ~Copyable {
+    private let descriptor: CInt
+    let family: Family
+
+    /// Opens the socket in the calling thread's network namespace.
+    init(_ family: Family) throws(NetfilterError) {
+        self.family = family
+        descriptor = socket(family == .ipv4 ? AF_INET : AF_INET6, CInt(SOCK_RAW.rawValue | UInt32(O_CLOEXEC)), CInt(IPPROTO_RAW))
+        guard descriptor >= 0 else { throw .last("opening a raw \(family) socket") }
+    }
+
+    deinit { close(descriptor) }
+
+    private var level: CInt { CInt(family == .ipv4 ? IPPROTO_IP : IPPROTO_IPV6) }
+
+    /// `IPT_SO_GET_INFO` or `IP6T_SO_GET_INFO`. Creates the table in a namespace that has not got it yet.
+    func info(_ table: Table) throws(NetfilterError) -> ipt_getinfo {
+        // ip6t_getinfo has the same members (linux/netfilter_ipv6/ip6_tables.h).
+        var info = ipt_getinfo()
+        withUnsafeMutableBytes(of: &info.name) { copyName(table.rawValue, into: $0) }
+        var length = socklen_t(MemoryLayout<ipt_getinfo>.size)
+        let option = family == .ipv4 ? fwmarkd_ipt_so_get_info : fwmarkd_ip6t_so_get_info
+        guard getsockopt(descriptor, level, option, &info, &length) == 0 else {
+            throw tableError("reading the size of \(TableID(family, table))", table)
+        }
+        return info
+    }
+
+    /// All entries of the table, with the information that fits them: `IPT_SO_GET_ENTRIES` or `IP6T_SO_GET_ENTRIES`.
+    ///
+    /// The buffer is zeroed beforehand: the kernel writes names up to their NUL only.
+    func entries(_ table: Table) throws(NetfilterError) -> (info: ipt_getinfo, bytes: [UInt8]) {
+        let start = family == .ipv4 ? fwmarkd_ipt_entries_offset() : fwmarkd_ip6t_entries_offset()
+        let option = family == .ipv4 ? fwmarkd_ipt_so_get_entries : fwmarkd_ip6t_so_get_entries
+        let doing = "reading \(TableID(family, table))"
+        // Between asking the size and reading, the table may change its size (EAGAIN): a bounded number of attempts.
+        for _ in 0..<100 {
+            let info = try info(table)
+            var buffer = [UInt8](repeating: 0, count: start + Int(info.size))
+            let result = buffer.withUnsafeMutableBytes { bytes -> CInt in
+                var head = ipt_get_entries()
+                withUnsafeMutableBytes(of: &head.name) { copyName(table.rawValue, into: $0) }
+                head.size = info.size
+                withUnsafeBytes(of: &head) { bytes.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0.prefix(bytes.count))) }
+                var length = socklen_t(bytes.count)
+                return getsockopt(descriptor, level, option, bytes.baseAddress, &length)
+            }
+            if result == 0 { return (info, Array(buffer[start...])) }
+            guard errno == EAGAIN else { throw tableError(doing, table) }
+        }
+        throw NetfilterError(errno: EAGAIN, doing)
+    }
+
+    /// Whether the kernel has the match or target in the revision.
+    ///
+    /// - Returns: nil if it has, otherwise what is missing.
+    func missing(_ part: Extension) -> String? {
+        var request = xt_get_revision()
+        withUnsafeMutableBytes(of: &request.name) { copyName(part.name, into: $0) }
+        request.revision = part.revision
+        var length = socklen_t(MemoryLayout<xt_get_revision>.size)
+        let option =
+            switch (part.kind, family) {
+            case (.match, .ipv4): fwmarkd_ipt_so_get_revision_match
+            case (.match, .ipv6): fwmarkd_ip6t_so_get_revision_match
+            case (.target, .ipv4): fwmarkd_ipt_so_get_revision_target
+            case (.target, .ipv6): fwmarkd_ip6t_so_get_revision_target
+            }
+        guard getsockopt(descriptor, level, option, &request, &length) != 0 else { return nil }
+        switch errno {
+        case EPROTONOSUPPORT: return "the kernel's \(part.kind) \(part.name) has no revision \(part.revision) for \(family)"
+        case ENOENT: return "the kernel has no \(part.kind) \(part.name) for \(family); load the module xt_\(part.name)"
+        default: return nil
+        }
+    }
+
+    private func tableError(_ doing: String, _ table: Table) -> NetfilterError {
+        let number = errno
+        guard number == ENOENT else { return NetfilterError(errno: number, doing) }
+        let module = "\(family == .ipv4 ? "iptable" : "ip6table")_\(table)"
+        return NetfilterError(
+            .notSupported, errno: number, "\(doing): the kernel has no such table; load the module \(module)")
+    }
+}
+
+/// A match or a target that the kernel must have.
+struct Extension: Hashable {
+    enum Kind: String { case match, target }
+    let kind: Kind
+    let name: String
+    let revision: UInt8
+}
+
+/// Writes the name, its NUL and zeros into a field of a C structure, cut off where the field ends.
+func copyName(_ name: String, into field: UnsafeMutableRawBufferPointer) {
+    _ = field.initializeMemory(as: UInt8.self, repeating: 0)
+    for (index, byte) in name.utf8.prefix(field.count - 1).enumerated() { field[index] = byte }
+}
