@@ -1,0 +1,28 @@
+public import Netfilter
+public import Rules
+
+/// What the reconciler needs of a kernel. `KernelTables` is the real one; tests have one that fails on purpose.
+public protocol RuleStore: Sendable {
+    /// A table ready to be committed.
+    associatedtype Prepared: PreparedCommit
+
+    /// Runs `body` while nobody else who honours the xtables lock can change a table.
+    func withLock<Result>(timeout: Duration, _ body: () -> Result) throws(NetfilterError) -> Result
+    /// The table as it stands; nil if there is no such table yet, which is as good as an empty one.
+    func snapshot(_ id: TableID) throws(NetfilterError) -> TableSnapshot?
+    /// The table's size; nil if there is no such table yet.
+    func size(_ id: TableID) throws(NetfilterError) -> TableSize?
+    /// What the kernel lacks for the rules, a sentence for each.
+    func missingExtensions(for rules: some Sequence<Rule>, _ family: Family) throws(NetfilterError) -> [String]
+    /// Makes the changes in a copy of the table.
+    func prepare(_ id: TableID, _ edits: [TableEdit]) throws(NetfilterError) -> Prepared
+}
+
+/// A changed copy of a table.
+public protocol PreparedCommit {
+    /// Puts the copy in force. An error does not tell whether it is: read the table.
+    func commit() throws(NetfilterError)
+}
+
+extension KernelTables: RuleStore {}
+extension PreparedTable: PreparedCommit {}
