@@ -112,8 +112,12 @@ struct EntryEncoder {
             match.dpts = (destination.lower, destination.upper)
             appendMatch("udp", match)
         case .sctp:
-            // Unlike the two others, sctp compares only what its flags name, and iptables leaves the rest zero.
+            // Unlike the two others, sctp compares only what its flags name. iptables leaves the rest zero, but for the
+            // types of chunks whose flags it would compare: none, written as 0xff.
             var match = xt_sctp_info()
+            withUnsafeMutableBytes(of: &match.flag_info) { info in
+                for index in stride(from: 0, to: info.count, by: MemoryLayout<xt_sctp_flag_info>.stride) { info[index] = 0xff }
+            }
             if source != .all {
                 match.spts = (source.lower, source.upper)
                 match.flags |= UInt32(XT_SCTP_SRC_PORTS)
