@@ -96,6 +96,23 @@ public struct ListenAddress: Sendable, Hashable {
     }
 }
 
+extension ListenAddress {
+    /// An address and a port: `127.0.0.1:9780`, `[::1]:9780`.
+    ///
+    /// - Throws: `InvalidValue` for anything else.
+    public init(parsing text: String) throws(InvalidValue) {
+        let wanted = "an address and a port like 127.0.0.1:9780 or [::1]:9780"
+        guard let colon = text.lastIndex(of: ":") else { throw InvalidValue(problem: "\"\(text)\" has no port", expected: wanted) }
+        var host = String(text[..<colon])
+        let isBracketed = host.hasPrefix("[") && host.hasSuffix("]")
+        if isBracketed { host = String(host.dropFirst().dropLast()) }
+        guard let address = try? Address(parsing: host), (address.family == .ipv6) == isBracketed,
+            let range = try? PortRange(parsing: String(text[text.index(after: colon)...])), range.lower == range.upper
+        else { throw InvalidValue(problem: "\"\(text)\" cannot be listened on", expected: wanted) }
+        self.init(address: address, port: range.lower)
+    }
+}
+
 /// A service of several ports that share one firewall mark: an entry of `services:`.
 public struct Service: Sendable, Hashable {
     /// Its name: 1 to 64 letters, digits, `.`, `_` and `-`.
