@@ -1,0 +1,77 @@
+# fwmarkd: `make help` lists the targets.
+
+SWIFT ?= swift
+PREFIX ?= /usr/local
+DESTDIR ?=
+# DEPS=no: do not look for Debian packages.
+DEPS ?= yes
+
+BINARIES := .build/release
+PROGRAMS := fwmarkd fwmarkctl
+RELEASE_FLAGS := --configuration release --static-swift-stdlib
+SCRIPTS := .ci/run $(shell find scripts Tests packaging -type f -perm -u+x 2>/dev/null)
+MANUALS := $(wildcard docs/*.[1-8])
+
+# What `make test` makes, in this order. Each is a target of its own; scripts/check says how it is counted.
+CHECKS := lint test-swift check-size
+
+export SWIFT MAKE
+
+.DEFAULT_GOAL := build
+.DELETE_ON_ERROR:
+
+## Building
+build: deps-build                ## both programs, for debugging
+	$(SWIFT) build
+
+release: deps-build              ## both programs as they are installed (.build/release)
+	@for program in $(PROGRAMS); do $(SWIFT) build $(RELEASE_FLAGS) --product $$program || exit 1; done
+
+## Checking
+test: deps-build deps-test deps-lint     ## install what is missing, build, lint and run every test
+	$(SWIFT) build --build-tests
+	@scripts/check $(CHECKS)
+
+test-swift: deps-build deps-test
+	$(SWIFT) build --build-tests
+	@scripts/swift-test
+
+check-size: release              ## fail when a stripped program passes 32 MB
+	@scripts/check-size $(BINARIES) $(PROGRAMS)
+
+lint: deps-lint                  ## swift format, shellcheck, mandoc
+	scripts/swift-files | xargs -0 $(SWIFT) format lint --strict --parallel
+	$(if $(SCRIPTS),grep -lE '^#!.*(ba)?sh' $(SCRIPTS) | xargs shellcheck --external-sources)
+	$(if $(MANUALS),mandoc -Tlint -Wwarning $(MANUALS))
+
+format:                          ## lay out the Swift files as lint wants them
+	scripts/swift-files | xargs -0 $(SWIFT) format format --in-place --parallel
+
+## Seeing it work
+demo: deps-demo release          ## the main job, shown in a network namespace of its own
+	@scripts/demo
+
+## Installing
+install:                         ## programs, unit, configuration (DESTDIR=, PREFIX=/usr/local)
+	@if command -v $(SWIFT) >/dev/null; then $(MAKE) --no-print-directory release; fi
+	@scripts/install "$(BINARIES)" "$(PREFIX)" "$(DESTDIR)"
+
+uninstall:                       ## take away what install put there; /etc/fwmarkd stays
+	@scripts/install --remove "$(PREFIX)" "$(DESTDIR)"
+
+deb: deps-deb release            ## dist/fwmarkd_VERSION_ARCH.deb
+	@packaging/build-deb
+
+## The rest
+deps: deps-build deps-test deps-lint deps-demo   ## install the Debian packages that are missing
+
+deps-%:
+	@if [ "$(DEPS)" != no ]; then scripts/install-packages $*; fi
+
+clean:                           ## remove what was built
+	rm -rf .build dist
+
+help:                            ## this list
+	@awk -F'[:#]+ *' '/^## / { printf "\n%s\n", $$2 } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$NF }' Makefile
+
+.PHONY: build release test test-swift check-size lint format demo install uninstall deb deps clean help
