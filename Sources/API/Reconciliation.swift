@@ -4,8 +4,6 @@ public struct Reconciliation: Codable, Sendable, Hashable {
     public var changes: [ChangeMessage]
     /// How many changes there were in all.
     public var changeCount: Int
-    /// Whether the changes were made; false only under `on-drift: report`.
-    public var applied: Bool
     /// What is not as it should be and cannot be mended by fwmarkd.
     public var warnings: [String]
     /// How long it took.
@@ -18,11 +16,10 @@ public struct Reconciliation: Codable, Sendable, Hashable {
 
     /// An answer of these parts.
     public init(
-        changes: [ChangeMessage], changeCount: Int, applied: Bool = true, warnings: [String], milliseconds: Double, sha256: String
+        changes: [ChangeMessage], changeCount: Int, warnings: [String], milliseconds: Double, sha256: String
     ) {
         self.changes = changes
         self.changeCount = changeCount
-        self.applied = applied
         self.warnings = warnings
         self.milliseconds = milliseconds
         self.sha256 = sha256
