@@ -194,10 +194,9 @@ struct EntryDecoder {
             }
             zero(target + EntryLayout.headerSize..<target + EntryLayout.headerSize + 4)
         }
-        let comment = entry.matches.first { entry.isPart($0, "comment", revision: 0, size: Int(XT_MAX_COMMENT_LEN)) }
         return OpaqueRule(
             entry: bytes, matches: entry.matches.map(entry.name), target: entry.name(entry.target), chain: chain,
-            comment: comment.map { entry.text(at: $0.data, size: Int(XT_MAX_COMMENT_LEN)) })
+            comment: entry.comment)
     }
 
     /// A verdict's name as libiptc takes it; nil for an offset. A rule without any target "jumps" to the next one and has none.

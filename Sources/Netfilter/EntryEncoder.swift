@@ -107,10 +107,10 @@ struct EntryEncoder {
             match.dpts = (destination.lower, destination.upper)
             appendMatch("tcp", match)
         case .udp:
-            var match = xt_udp()
-            match.spts = (source.lower, source.upper)
-            match.dpts = (destination.lower, destination.upper)
-            appendMatch("udp", match)
+            // Member by member: the structure ends with a byte of padding, which a copy of it would leave to chance.
+            let start = appendHeader("udp", revision: 0, dataSize: MemoryLayout<xt_udp>.size)
+            put(source, at: start + EntryLayout.udpSource)
+            put(destination, at: start + EntryLayout.udpDestination)
         case .sctp:
             // Unlike the two others, sctp compares only what its flags name. iptables leaves the rest zero, but for the
             // types of chunks whose flags it would compare: none, written as 0xff.
@@ -132,7 +132,8 @@ struct EntryEncoder {
 
     private mutating func append(multiport ranges: [PortRange], _ side: xt_multiport_flags) throws(NetfilterError) {
         guard ranges.reduce(0, { $0 + TransportMatch.slots(of: $1) }) <= TransportMatch.multiportSlots, !ranges.isEmpty else {
-            throw NetfilterError(.unencodable, "a multiport match has \(TransportMatch.multiportSlots) slots; these ports take more")
+            throw NetfilterError(
+                .unencodable, "a multiport match has \(TransportMatch.multiportSlots) slots; these ports take more")
         }
         let data = appendHeader("multiport", revision: 1, dataSize: MemoryLayout<xt_multiport_v1>.size)
         // struct xt_multiport_v1: u8 flags, u8 count, u16 ports[15], u8 pflags[15], u8 invert.
@@ -202,7 +203,7 @@ struct EntryEncoder {
 
     // MARK: - Bytes
 
-    /// Appends a match or a target of the data, whose structure is plain memory.
+    /// Appends a match or a target of the data, whose structure is plain memory without padding.
     private mutating func appendMatch<Data: BitwiseCopyable>(_ name: String, _ data: Data, revision: UInt8 = 0) {
         let start = appendHeader(name, revision: revision, dataSize: MemoryLayout<Data>.size)
         put(data, at: start)
@@ -232,6 +233,11 @@ struct EntryEncoder {
         } else {
             put(bits.bigEndian, at: offset)
         }
+    }
+
+    private mutating func put(_ range: PortRange, at offset: Int) {
+        put(range.lower, at: offset)
+        put(range.upper, at: offset + MemoryLayout<UInt16>.size)
     }
 
     private mutating func put(_ text: String, at offset: Int) {

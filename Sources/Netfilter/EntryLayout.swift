@@ -67,6 +67,10 @@ struct EntryLayout {
     static let sourceInverted = UInt8(IPT_INV_SRCIP)
     static let destinationInverted = UInt8(IPT_INV_DSTIP)
 
+    /// Two u16 each: the first and the last port, in the data of a udp match.
+    static let udpSource = offset(\xt_udp.spts)
+    static let udpDestination = offset(\xt_udp.dpts)
+
     /// Where the data of a match or a target begin, behind its header.
     static let headerSize = MemoryLayout<xt_entry_match>.size
     /// Where a header keeps its size (u16), its name and its revision (u8): `struct xt_entry_match`, `xt_entry_target`.

@@ -101,6 +101,12 @@ struct EntryReader {
         return bytes.load(Int32.self, at: target.data)
     }
 
+    /// The rule's remark: the text of its first comment match.
+    var comment: String? {
+        let size = Int(XT_MAX_COMMENT_LEN)
+        return matches.first { isPart($0, "comment", revision: 0, size: size) }.map { text(at: $0.data, size: size) }
+    }
+
     /// The name in an ERROR target, which heads a chain that somebody made and ends the table.
     var errorName: String? {
         guard hasName(target, "ERROR"), target.dataSize >= Int(XT_FUNCTION_MAXNAMELEN) else { return nil }

@@ -15,34 +15,47 @@ public struct KernelTables: Sendable {
         self.lockPath = lockPath
     }
 
-    /// Runs `body` while holding the xtables lock.
+    /// Runs `body` while holding the xtables lock; nil, and nothing has run, while another program holds it.
     ///
-    /// - Throws: `lockTimeout`, `lockUnavailable`; `body` has not run then.
-    public func withLock<Result>(timeout: Duration, _ body: () -> Result) throws(NetfilterError) -> Result {
-        let lock = try XtablesLock(path: lockPath, timeout: timeout)
+    /// - Throws: `lockUnavailable`; `body` has not run then.
+    public func withLockIfFree<Result>(_ body: () -> Result) throws(NetfilterError) -> Result? {
+        guard let lock = try XtablesLock(ifFreeAt: lockPath) else { return nil }
         let result = body()
         _ = consume lock
         return result
     }
 
-    /// Whether the table exists in this namespace. Nothing is created by asking; an absent table is an empty one.
-    public func exists(_ id: TableID) -> Bool {
+    /// Whether the table exists in this namespace; an absent table is an empty one. Nothing is created by asking.
+    ///
+    /// A kernel without the family's tables, or without the family, has none. Only the superuser's group may read the list;
+    /// a program that may not is told that the table exists, and asking for its contents gives the answer: the kernel's
+    /// refusal, or, to one with the capabilities alone, the table, made in that moment if there was none.
+    public func exists(_ id: TableID) throws(NetfilterError) -> Bool {
         // The thread's own entry: /proc/net shows the namespace of the process's first thread.
         let path = "/proc/thread-self/net/\(id.family == .ipv4 ? "ip_tables_names" : "ip6_tables_names")"
-        guard let names = try? readAll(path) else { return false }
+        let names: [UInt8]
+        do {
+            names = try readAll(path)
+        } catch {
+            switch error.errno {
+            case ENOENT: return false
+            case EACCES: return true
+            default: throw error
+            }
+        }
         return names.split(separator: UInt8(ascii: "\n")).contains { $0.elementsEqual(id.table.rawValue.utf8) }
     }
 
     /// The table's size; nil if the namespace has no such table yet.
     public func size(_ id: TableID) throws(NetfilterError) -> TableSize? {
-        guard exists(id) else { return nil }
+        guard try exists(id) else { return nil }
         let info = try TableSocket(id.family).info(id.table)
         return TableSize(entries: info.num_entries, bytes: info.size)
     }
 
     /// The table as it stands now; nil if the namespace has no such table yet.
     public func snapshot(_ id: TableID) throws(NetfilterError) -> TableSnapshot? {
-        guard exists(id) else { return nil }
+        guard try exists(id) else { return nil }
         let (info, bytes) = try TableSocket(id.family).entries(id.table)
         return try TableDecoder.decode(id, bytes, info)
     }
@@ -71,6 +84,7 @@ public struct KernelTables: Sendable {
         var chunk = [UInt8](repeating: 0, count: 4096)
         while true {
             let count = read(descriptor, &chunk, chunk.count)
+            guard count >= 0 else { throw .last("reading \(path)") }
             guard count > 0 else { return bytes }
             bytes.append(contentsOf: chunk[..<count])
         }

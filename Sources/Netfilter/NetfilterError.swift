@@ -64,6 +64,8 @@ extension NetfilterError {
                 .notSupported, errno: errno,
                 "\(doing): the kernel does not know legacy x_tables; load ip_tables and ip6_tables, or use a kernel with "
                     + "CONFIG_NETFILTER_XTABLES_LEGACY (Linux 6.17 and later leave it out by default)")
+        case EAFNOSUPPORT:
+            self.init(.notSupported, errno: errno, "\(doing): \(plain); the kernel runs without this family (ipv6.disable=1?)")
         case EAGAIN:
             self.init(.changedMeanwhile, errno: errno, "\(doing): the table changed meanwhile (\(plain))")
         case ENOMEM:

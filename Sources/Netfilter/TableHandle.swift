@@ -37,9 +37,15 @@ struct TableHandle: ~Copyable {
             case .insert(let name, let index, let rule):
                 try insert(rule, into: name, at: index)
             case .delete(let name, let index):
-                withLabel(name) {
-                    id.family == .ipv4
-                        ? iptc_delete_num_entry($0, UInt32(index), handle) : ip6tc_delete_num_entry($0, UInt32(index), handle)
+                delete(index, from: name)
+            case .deleteJump(let name, let index):
+                if try isOurJump(index, in: name) {
+                    delete(index, from: name)
+                } else {
+                    throw NetfilterError(
+                        .changedMeanwhile,
+                        "preparing \(id): rule \(index + 1) of \(name) is no longer our jump; another program writes without the lock"
+                    )
                 }
             case .flush(let name):
                 withLabel(name) { id.family == .ipv4 ? iptc_flush_entries($0, handle) : ip6tc_flush_entries($0, handle) }
@@ -47,6 +53,36 @@ struct TableHandle: ~Copyable {
                 withLabel(name) { id.family == .ipv4 ? iptc_delete_chain($0, handle) : ip6tc_delete_chain($0, handle) }
             }
         guard isDone == 1 else { throw .last("preparing \(id): \(edit)") }
+    }
+
+    private func delete(_ index: Int, from name: ChainName) -> CInt {
+        withLabel(name) {
+            id.family == .ipv4
+                ? iptc_delete_num_entry($0, UInt32(index), handle) : ip6tc_delete_num_entry($0, UInt32(index), handle)
+        }
+    }
+
+    private func isOurJump(_ index: Int, in name: ChainName) throws(NetfilterError) -> Bool {
+        let (entry, target) = withLabel(name) { label in
+            // libiptc asks for the very pointer that its iteration gave.
+            if id.family == .ipv4 {
+                var entry = iptc_first_rule(label, handle)
+                for _ in 0..<index { entry = entry.flatMap { iptc_next_rule($0, handle) } }
+                return (
+                    entry.map { Array(UnsafeRawBufferPointer(start: $0, count: Int($0.pointee.next_offset))) },
+                    entry.flatMap { iptc_get_target($0, handle) }.map { String(cString: $0) }
+                )
+            }
+            var entry = ip6tc_first_rule(label, handle)
+            for _ in 0..<index { entry = entry.flatMap { ip6tc_next_rule($0, handle) } }
+            return (
+                entry.map { Array(UnsafeRawBufferPointer(start: $0, count: Int($0.pointee.next_offset))) },
+                entry.flatMap { ip6tc_get_target($0, handle) }.map { String(cString: $0) }
+            )
+        }
+        guard let entry, let target else { return false }
+        let comment = try EntryReader(entry, at: 0, EntryLayout.of(id.family)).comment
+        return comment == Ruleset.jumpComment && ChainName(fromKernel: target).isOurs
     }
 
     private func insert(_ rule: KernelRule, into name: ChainName, at index: Int?) throws(NetfilterError) -> CInt {

@@ -45,6 +45,10 @@ public struct KernelRule: Sendable, Hashable {
     /// What it has seen.
     public var counters: Counters
 
+    /// Whether the rule, standing in a chain that is not ours, is a jump of ours: it leads into one of our chains and bears our
+    /// remark, whatever else it says.
+    public var isOurJump: Bool { content.chain?.isOurs == true && content.comment == Ruleset.jumpComment }
+
     /// A rule that says this and has seen so much.
     public init(_ content: Content, counters: Counters = Counters()) {
         self.content = content

@@ -40,7 +40,7 @@ struct TableSocket: ~Copyable {
         let doing = "reading \(TableID(family, table))"
         // Between asking the size and reading, the table may change its size (EAGAIN): a bounded number of attempts.
         for _ in 0..<100 {
-            let info = try info(table)
+            let info = try self.info(table)
             var buffer = [UInt8](repeating: 0, count: start + Int(info.size))
             let result = buffer.withUnsafeMutableBytes { bytes -> CInt in
                 var head = ipt_get_entries()
@@ -50,8 +50,14 @@ struct TableSocket: ~Copyable {
                 var length = socklen_t(bytes.count)
                 return getsockopt(descriptor, level, option, bytes.baseAddress, &length)
             }
-            if result == 0 { return (info, Array(buffer[start...])) }
-            guard errno == EAGAIN else { throw tableError(doing, table) }
+            guard result == 0 else {
+                guard errno == EAGAIN else { throw tableError(doing, table) }
+                continue
+            }
+            // A table of the same size may have come between; its chains may begin elsewhere.
+            let after = try self.info(table)
+            let isOne = withUnsafeBytes(of: info) { before in withUnsafeBytes(of: after) { before.elementsEqual($0) } }
+            if isOne { return (info, Array(buffer[start...])) }
         }
         throw NetfilterError(errno: EAGAIN, doing)
     }
@@ -74,7 +80,9 @@ struct TableSocket: ~Copyable {
         guard getsockopt(descriptor, level, option, &request, &length) != 0 else { return nil }
         switch errno {
         case EPROTONOSUPPORT: return "the kernel's \(part.kind) \(part.name) has no revision \(part.revision) for \(family)"
-        case ENOENT: return "the kernel has no \(part.kind) \(part.name) for \(family); load the module xt_\(part.name)"
+        case ENOENT:
+            return "the kernel has no \(part.kind) \(part.name) for \(family); "
+                + "load the module \(family == .ipv4 ? "ipt" : "ip6t")_\(part.name)"
         default: return nil
         }
     }

@@ -10,10 +10,16 @@ internal import Rules
 struct ChainDifference {
     /// Numbers of standing rules that are taken out, rising.
     private(set) var removed: [Int] = []
+    /// Those of them that are put in again elsewhere in the chain.
+    private(set) var moved: [Int] = []
     /// Wanted rules that are put in, rising by place.
     private(set) var inserted: [(index: Int, rule: KernelRule, isMoved: Bool)] = []
 
     init(from standing: [KernelRule], to wanted: [KernelRule]) {
+        guard !standing.isEmpty else {
+            inserted = wanted.enumerated().map { ($0.offset, $0.element, false) }
+            return
+        }
         // What is equal at both ends is by far the most, and is set aside before anything is hashed.
         let shorter = min(standing.count, wanted.count)
         var head = 0
@@ -40,6 +46,7 @@ struct ChainDifference {
                 inserted.append((index, wanted[index], false))
                 continue
             }
+            moved.append(partner)
             inserted.append((index, standing[partner], true))
         }
     }

@@ -9,7 +9,7 @@ public struct ReconcileError: Error, Sendable, Hashable, CustomStringConvertible
         case unchanged
         /// What had been committed was put back.
         case rolledBack
-        /// Some tables hold the new rules and some the old; the message names them.
+        /// Some tables hold the new rules and some the old: putting them back failed too. The causes name the tables.
         case mixed
     }
 

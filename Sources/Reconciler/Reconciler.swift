@@ -13,6 +13,9 @@ public struct Reconciler<Store: RuleStore>: Sendable {
         /// The pause after the first; each further one is twice as long.
         public var firstPause = Duration.milliseconds(20)
 
+        /// The pause between two looks at a lock that somebody else has.
+        public var lockPause = Duration.milliseconds(2)
+
         /// The defaults: six attempts within about a second.
         public init() {}
 
@@ -57,28 +60,56 @@ public struct Reconciler<Store: RuleStore>: Sendable {
         return outcome
     }
 
-    /// Makes the tables equal the ruleset, with as many attempts as `retries` allows.
+    /// Makes the tables equal the ruleset, with as many attempts as `retries` allows. Runs where its caller runs.
     ///
-    /// Nothing is committed when nothing differs. When it throws, the error says what the kernel is left with.
-    public func reconcile(to ruleset: Ruleset) async throws(ReconcileError) -> Outcome {
+    /// Nothing is committed when nothing differs. When it throws, the error says what the kernel is left with. A cancelled task
+    /// makes no further attempt; one that has begun is brought to its end.
+    public nonisolated(nonsending) func reconcile(to ruleset: Ruleset) async throws(ReconcileError) -> Outcome {
         try preflight(ruleset)
+        var wayBack: WayBack = [:]
         var attempt = 1
         while true {
-            let result: Result<Outcome, ReconcileError>
+            let result: Result<Outcome, FailedAttempt>
             do {
-                result = try store.withLock(timeout: lockTimeout) { self.attempt(ruleset) }
+                result = try await withLock { self.attempt(ruleset, wayBack) }
             } catch {
-                throw ReconcileError(.unchanged, causes: [error], attempts: attempt)
+                throw ReconcileError(wayBack.isEmpty ? .unchanged : .mixed, causes: [error], attempts: attempt)
             }
             switch result {
             case .success(var outcome):
                 outcome.attempts = attempt
                 return outcome
-            case .failure(let error):
-                let last = ReconcileError(error.state, causes: error.causes, attempts: attempt)
-                guard error.isWorthRetrying, attempt < retries.limit else { throw last }
+            case .failure(let failed):
+                let last = ReconcileError(failed.error.state, causes: failed.error.causes, attempts: attempt)
+                guard last.isWorthRetrying, attempt < retries.limit else { throw last }
+                wayBack = failed.wayBack
                 do { try await clock.sleep(for: retries.pause(after: attempt)) } catch { throw last }
                 attempt += 1
+            }
+        }
+    }
+
+    /// Runs `body` under the xtables lock as soon as it is free, at most `lockTimeout` from now.
+    private nonisolated(nonsending) func withLock<Value>(_ body: () -> Value) async throws(NetfilterError) -> Value {
+        try await withLock(clock, body)
+    }
+
+    private nonisolated(nonsending) func withLock<Value, Time: Clock<Duration>>(
+        _ clock: Time, _ body: () -> Value
+    ) async throws(NetfilterError) -> Value {
+        let deadline = clock.now.advanced(by: lockTimeout)
+        while true {
+            if let value = try store.withLockIfFree(body) { return value }
+            guard clock.now < deadline else {
+                throw NetfilterError(
+                    .lockTimeout,
+                    "another program has held the xtables lock \(store.lockPath) for more than \(lockTimeout); "
+                        + "find it with `fuser -v \(store.lockPath)`")
+            }
+            do {
+                try await clock.sleep(for: retries.lockPause)
+            } catch {
+                throw NetfilterError(.other, "stopped while waiting for the xtables lock \(store.lockPath)")
             }
         }
     }
@@ -114,10 +145,23 @@ public struct Reconciler<Store: RuleStore>: Sendable {
         return differences
     }
 
+    /// What tables held before they were committed; nil for one that did not exist.
+    private typealias WayBack = [TableID: TableSnapshot?]
+
+    /// Why an attempt came to nothing.
+    private struct FailedAttempt: Error {
+        let error: ReconcileError
+        /// What could not be put back; the next attempt that fails tries again.
+        let wayBack: WayBack
+    }
+
     /// Reads, compares, commits and reads again. The lock is held.
-    private func attempt(_ ruleset: Ruleset) -> Result<Outcome, ReconcileError> {
+    ///
+    /// - Parameter wayBack: what attempts before this one could not put back.
+    private func attempt(_ ruleset: Ruleset, _ wayBack: WayBack) -> Result<Outcome, FailedAttempt> {
         var outcome = Outcome()
         var prepared: [(id: TableID, table: Store.Prepared)] = []
+        var cause: NetfilterError?
         do {
             var differences = try differences(to: ruleset, &outcome.tables)
             if ruleset.tables.isEmpty { differences.reverse() }
@@ -127,14 +171,20 @@ public struct Reconciler<Store: RuleStore>: Sendable {
                 if !difference.isEmpty { prepared.append((difference.id, try store.prepare(difference.id, difference.edits))) }
             }
         } catch {
-            return .failure(ReconcileError(.unchanged, causes: [error]))
+            cause = error
         }
-        let before = outcome.tables
-        for (index, (id, table)) in prepared.enumerated() {
-            guard let cause = commit(id, table, ruleset, &outcome) else { continue }
-            return .failure(putBack(prepared[...index].map(\.id).reversed(), to: before, cause))
+        var wayBack = wayBack
+        if cause == nil {
+            let found = outcome.tables
+            for (id, table) in prepared {
+                if !wayBack.keys.contains(id) { wayBack.updateValue(found[id], forKey: id) }
+                cause = commit(id, table, ruleset, &outcome)
+                if cause != nil { break }
+            }
         }
-        return .success(outcome)
+        guard let cause else { return .success(outcome) }
+        let error = putBack(wayBack, cause, inReverse: !ruleset.tables.isEmpty)
+        return .failure(FailedAttempt(error: error, wayBack: error.state == .mixed ? wayBack : [:]))
     }
 
     /// Commits one table and reads it back: what stands in the kernel decides, not what the commit answered.
@@ -150,7 +200,8 @@ public struct Reconciler<Store: RuleStore>: Sendable {
             return answer
                 ?? NetfilterError(
                     .changedMeanwhile,
-                    "committing \(id): accepted by the kernel, but the table read back differs; another program writes without the lock")
+                    "committing \(id): accepted by the kernel, but the table read back differs; another program writes without the lock"
+                )
         }
         if let answer {
             outcome.warnings.append("\(answer.message); the rules are in force all the same, some counters may be lost")
@@ -160,25 +211,27 @@ public struct Reconciler<Store: RuleStore>: Sendable {
     }
 
     /// Brings tables back to what was in them, after `cause` kept one of them from its commit.
-    private func putBack(_ ids: [TableID], to before: [TableID: TableSnapshot], _ cause: NetfilterError) -> ReconcileError {
-        var causes = [cause]
+    private func putBack(_ wayBack: WayBack, _ cause: NetfilterError, inReverse: Bool) -> ReconcileError {
+        var failures: [NetfilterError] = []
         var hasChanged = false
-        for id in ids {
+        for id in inReverse ? wayBack.keys.sorted().reversed() : wayBack.keys.sorted() {
             do {
-                let goal = TableDifference.Goal(restoring: before[id], id)
-                let difference = TableDifference(
-                    id, from: try store.snapshot(id), to: goal, hookPosition: hookPosition)
+                let goal = TableDifference.Goal(restoring: wayBack[id] ?? nil)
+                let difference = TableDifference(id, from: try store.snapshot(id), to: goal, hookPosition: hookPosition)
                 guard !difference.isEmpty else { continue }
                 hasChanged = true
-                try? store.prepare(id, difference.edits).commit()
+                var answer: NetfilterError?
+                do { try store.prepare(id, difference.edits).commit() } catch { answer = error }
                 let after = TableDifference(id, from: try store.snapshot(id), to: goal, hookPosition: hookPosition)
                 if !after.isEmpty {
-                    causes.append(NetfilterError(.refused, "putting \(id) back: the kernel keeps what was committed"))
+                    let why = answer.map { ": \($0.message)" } ?? ""
+                    failures.append(NetfilterError(answer?.code ?? .refused, "\(id) could not be put back\(why)"))
                 }
             } catch {
-                causes.append(error)
+                failures.append(error)
             }
         }
-        return ReconcileError(causes.count > 1 ? .mixed : hasChanged ? .rolledBack : .unchanged, causes: causes)
+        let state: ReconcileError.State = !failures.isEmpty ? .mixed : hasChanged ? .rolledBack : .unchanged
+        return ReconcileError(state, causes: [cause] + failures)
     }
 }

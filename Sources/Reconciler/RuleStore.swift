@@ -6,8 +6,12 @@ public protocol RuleStore: Sendable {
     /// A table ready to be committed.
     associatedtype Prepared: PreparedCommit
 
-    /// Runs `body` while nobody else who honours the xtables lock can change a table.
-    func withLock<Result>(timeout: Duration, _ body: () -> Result) throws(NetfilterError) -> Result
+    /// The xtables lock's file, for messages.
+    var lockPath: String { get }
+
+    /// Runs `body` while nobody else who honours the xtables lock can change a table; nil, and nothing has run, while somebody
+    /// else has the lock.
+    func withLockIfFree<Result>(_ body: () -> Result) throws(NetfilterError) -> Result?
     /// The table as it stands; nil if there is no such table yet, which is as good as an empty one.
     func snapshot(_ id: TableID) throws(NetfilterError) -> TableSnapshot?
     /// The table's size; nil if there is no such table yet.

@@ -13,8 +13,8 @@ public struct TableDifference: Sendable, Hashable {
     public struct Goal: Sendable, Hashable {
         /// Our chains; none: nothing of ours is to be there.
         public var chains: [GoalChain]
-        /// The jump from the hook; nil: none.
-        public var jump: Rule?
+        /// Our jumps by the chain in which they stand, in their order.
+        public var jumps: [ChainName: [GoalJump]]
 
         /// One of our chains.
         public struct GoalChain: Sendable, Hashable {
@@ -24,21 +24,35 @@ public struct TableDifference: Sendable, Hashable {
             public var rules: [KernelRule]
         }
 
+        /// One of our jumps.
+        public struct GoalJump: Sendable, Hashable {
+            /// The jump, with the counters that it gets if it has to be put in.
+            public var rule: KernelRule
+            /// Where it goes if it has to be put in, counted from 0; nil: where the hook position says.
+            public var number: Int?
+        }
+
         /// What the ruleset wants of the table.
         public init(_ ruleset: Ruleset, _ id: TableID) {
             chains = (ruleset.tables[id] ?? []).map { chain in
                 GoalChain(name: chain.name, rules: chain.rules.map { KernelRule(.rule($0)) })
             }
-            jump = chains.isEmpty ? nil : Ruleset.jump(into: id.table)
+            let jump = GoalJump(rule: KernelRule(.rule(Ruleset.jump(into: id.table))), number: nil)
+            jumps = chains.isEmpty ? [:] : [id.table.hook: [jump]]
         }
 
         /// What was there: the way back when another table's commit was refused.
-        public init(restoring snapshot: TableSnapshot?, _ id: TableID) {
-            let ours = snapshot?.chains.filter { $0.name.isOurs } ?? []
-            chains = ours.map { GoalChain(name: $0.name, rules: $0.rules) }
-            let jump = Ruleset.jump(into: id.table)
-            let hadJump = snapshot?[id.table.hook]?.rules.contains { $0.content == .rule(jump) } ?? false
-            self.jump = hadJump ? jump : nil
+        public init(restoring snapshot: TableSnapshot?) {
+            chains = []
+            jumps = [:]
+            for chain in snapshot?.chains ?? [] {
+                if chain.name.isOurs {
+                    chains.append(GoalChain(name: chain.name, rules: chain.rules))
+                } else {
+                    let jumps = chain.rules.enumerated().filter(\.element.isOurJump)
+                    if !jumps.isEmpty { self.jumps[chain.name] = jumps.map { GoalJump(rule: $0.element, number: $0.offset) } }
+                }
+            }
         }
     }
 
@@ -60,6 +74,7 @@ public struct TableDifference: Sendable, Hashable {
         let standing = snapshot?.chains ?? []
         let ours = Dictionary(standing.filter { $0.name.isOurs }.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         let wanted = Set(goal.chains.map(\.name))
+        let doomed = standing.filter { $0.name.isOurs && !wanted.contains($0.name) }
 
         // Chains before the rules that lead to them. libiptc keeps chains sorted: in order each is put at the end.
         let missing = goal.chains.map(\.name).filter { ours[$0] == nil }.sorted()
@@ -67,45 +82,45 @@ public struct TableDifference: Sendable, Hashable {
             edits.append(.createChain(name))
             changes.append(Change(.addChain, id, name))
         }
-        for chain in goal.chains { compare(chain, with: ours[chain.name]) }
-        for chain in standing where !chain.name.isOurs {
-            compareJumps(in: chain, wanted: chain.name == id.table.hook ? goal.jump : nil, hookPosition)
+
+        let differences = goal.chains.map { chain in
+            let standing = ours[chain.name]?.rules ?? []
+            return (chain.name, standing: standing, ChainDifference(from: standing, to: chain.rules))
         }
-        if snapshot == nil, let jump = goal.jump { addJump(jump, hookPosition, count: 0) }
-        removeChains(standing.filter { $0.name.isOurs && !wanted.contains($0.name) }, standing)
+        // A rule that leaves one chain of ours for another one takes its counters with it.
+        var leaving = Leaving()
+        for chain in doomed { leaving.add(chain.rules) }
+        for (_, standing, difference) in differences { leaving.add(difference.removed.map { standing[$0] }) }
+        for (_, standing, difference) in differences { leaving.take(difference.moved.map { standing[$0] }) }
+        for (name, standing, difference) in differences { change(name, standing, difference, &leaving) }
+
+        for chain in standing where !chain.name.isOurs {
+            changeJumps(in: chain.name, chain.rules, to: goal.jumps[chain.name] ?? [], hookPosition)
+        }
+        if snapshot == nil {
+            for (name, jumps) in goal.jumps { changeJumps(in: name, [], to: jumps, hookPosition) }
+        }
+        removeChains(doomed, standing)
     }
 
     // MARK: - Our chains
 
-    private mutating func compare(_ chain: Goal.GoalChain, with standing: ChainSnapshot?) {
-        guard let standing, !standing.rules.isEmpty else {
-            for (index, rule) in chain.rules.enumerated() {
-                edits.append(.append(chain.name, rule))
-                changes.append(Change(.add, id, chain.name, rule.content, number: index + 1))
-            }
-            return
-        }
-        let difference = ChainDifference(from: standing.rules, to: chain.rules)
+    private mutating func change(
+        _ name: ChainName, _ standing: [KernelRule], _ difference: ChainDifference, _ leaving: inout Leaving
+    ) {
         // From the end, so that the numbers of those before still hold.
-        for index in difference.removed.reversed() { edits.append(.delete(chain.name, index)) }
-        var moved: [KernelRule.Content: Int] = [:]
-        for insertion in difference.inserted where insertion.isMoved { moved[insertion.rule.content, default: 0] += 1 }
-        for index in difference.removed {
-            let content = standing.rules[index].content
-            if let count = moved[content], count > 0 {
-                moved[content] = count - 1
-            } else {
-                changes.append(Change(.remove, id, chain.name, content, number: index + 1))
-            }
+        for index in difference.removed.reversed() { edits.append(.delete(name, index)) }
+        let moved = Set(difference.moved)
+        for index in difference.removed where !moved.contains(index) {
+            changes.append(Change(.remove, id, name, standing[index].content, number: index + 1))
         }
-        var count = standing.rules.count - difference.removed.count
+        var count = standing.count - difference.removed.count
         for insertion in difference.inserted {
-            edits.append(
-                insertion.index == count
-                    ? .append(chain.name, insertion.rule) : .insert(chain.name, insertion.index, insertion.rule))
+            var rule = insertion.rule
+            if !insertion.isMoved, let counters = leaving.counters(for: rule.content) { rule.counters = counters }
+            edits.append(insertion.index == count ? .append(name, rule) : .insert(name, insertion.index, rule))
             count += 1
-            changes.append(
-                Change(insertion.isMoved ? .move : .add, id, chain.name, insertion.rule.content, number: insertion.index + 1))
+            changes.append(Change(insertion.isMoved ? .move : .add, id, name, rule.content, number: insertion.index + 1))
         }
     }
 
@@ -113,7 +128,7 @@ public struct TableDifference: Sendable, Hashable {
         // A rule of somebody else's may still lead into a chain of ours; the kernel does not let that chain go.
         var held: Set<ChainName> = []
         for chain in standing where !chain.name.isOurs {
-            for rule in chain.rules where !isOurJump(rule) {
+            for rule in chain.rules where !rule.isOurJump {
                 if let target = rule.content.chain { held.insert(target) }
             }
         }
@@ -135,33 +150,49 @@ public struct TableDifference: Sendable, Hashable {
         }
     }
 
-    // MARK: - The jump
+    // MARK: - The jumps
 
-    private func isOurJump(_ rule: KernelRule) -> Bool {
-        rule.content.chain?.isOurs == true && rule.content.comment == Ruleset.jump(into: id.table).comment
+    private mutating func changeJumps(
+        in name: ChainName, _ standing: [KernelRule], to wanted: [Goal.GoalJump], _ hookPosition: HookPosition
+    ) {
+        let ours = standing.indices.filter { standing[$0].isOurJump }
+        var staying: Set<Int> = []
+        var missing: [Goal.GoalJump] = []
+        for jump in wanted {
+            let place = ours.first { !staying.contains($0) && standing[$0].content == jump.rule.content }
+            if let place { staying.insert(place) } else { missing.append(jump) }
+        }
+        for index in ours.reversed() where !staying.contains(index) {
+            edits.append(.deleteJump(name, index))
+            changes.append(Change(.remove, id, name, standing[index].content, number: index + 1))
+        }
+        var count = standing.count - ours.count + staying.count
+        for jump in missing {
+            // One that somebody altered is mended where it stands.
+            let place = min(jump.number ?? ours.first ?? (hookPosition == .first ? 0 : count), count)
+            edits.append(place == count ? .append(name, jump.rule) : .insert(name, place, jump.rule))
+            changes.append(Change(.add, id, name, jump.rule.content, number: place + 1))
+            count += 1
+        }
+    }
+}
+
+/// The rules that leave their chain, with what they have counted, for those that come into another one with the same words.
+private struct Leaving {
+    private var counters: [KernelRule.Content: [Counters]] = [:]
+
+    mutating func add(_ rules: [KernelRule]) {
+        for rule in rules where rule.counters != Counters() { counters[rule.content, default: []].append(rule.counters) }
     }
 
-    private mutating func compareJumps(in chain: ChainSnapshot, wanted: Rule?, _ hookPosition: HookPosition) {
-        let ours = chain.rules.indices.filter { isOurJump(chain.rules[$0]) }
-        let right = wanted.flatMap { wanted in ours.first { chain.rules[$0].content == .rule(wanted) } }
-        for index in ours.reversed() where index != right {
-            edits.append(.delete(chain.name, index))
-            changes.append(Change(.remove, id, chain.name, chain.rules[index].content, number: index + 1))
-        }
-        guard let wanted, right == nil else { return }
-        if let place = ours.first {
-            // A jump that somebody altered is mended where it stands.
-            edits.append(.insert(chain.name, place, KernelRule(.rule(wanted))))
-            changes.append(Change(.add, id, chain.name, .rule(wanted), number: place + 1))
-        } else {
-            addJump(wanted, hookPosition, count: chain.rules.count)
-        }
+    mutating func take(_ rules: [KernelRule]) {
+        for rule in rules { _ = counters(for: rule.content) }
     }
 
-    private mutating func addJump(_ jump: Rule, _ position: HookPosition, count: Int) {
-        let hook = id.table.hook
-        edits.append(
-            position == .last || count == 0 ? .append(hook, KernelRule(.rule(jump))) : .insert(hook, 0, KernelRule(.rule(jump))))
-        changes.append(Change(.add, id, hook, .rule(jump), number: position == .last ? count + 1 : 1))
+    mutating func counters(for content: KernelRule.Content) -> Counters? {
+        guard !counters.isEmpty, var rest = counters[content], !rest.isEmpty else { return nil }
+        let first = rest.removeFirst()
+        counters[content] = rest
+        return first
     }
 }

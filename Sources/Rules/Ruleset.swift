@@ -68,9 +68,12 @@ public struct Ruleset: Sendable, Hashable {
         self.tables = tables
     }
 
+    /// What tags a jump of ours in a chain that is not.
+    public static let jumpComment = "fwmarkd"
+
     /// The jump that leads from the table's hook into its entry chain, tagged for people who meet it in a chain of theirs.
     public static func jump(into table: Table) -> Rule {
-        Rule(comment: "fwmarkd", target: .jump(table.entryChain))
+        Rule(comment: jumpComment, target: .jump(table.entryChain))
     }
 
     /// How many rules there are, the jumps not counted.

@@ -146,7 +146,7 @@ struct EntryCodecTests {
             let missing = try TableSocket(.ipv6).missing(Extension(kind: .target, name: "MARK", revision: 9))
             #expect(missing == "the kernel's target MARK has no revision 9 for ipv6")
             let absent = try TableSocket(.ipv4).missing(Extension(kind: .match, name: "nosuch", revision: 0))
-            #expect(absent == "the kernel has no match nosuch for ipv4; load the module xt_nosuch")
+            #expect(absent == "the kernel has no match nosuch for ipv4; load the module ipt_nosuch")
         }
     }
 }

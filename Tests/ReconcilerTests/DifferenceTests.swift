@@ -1,0 +1,188 @@
+import Rules
+import Testing
+
+@testable import Netfilter
+@testable import Reconciler
+
+@Suite("The difference between a table and what it should be")
+struct DifferenceTests {
+    private func difference(
+        _ table: TableSnapshot?, _ ruleset: Ruleset, _ position: TableDifference.HookPosition = .first, _ id: TableID = mangle
+    ) -> TableDifference {
+        TableDifference(id, from: table, to: TableDifference.Goal(ruleset, id), hookPosition: position)
+    }
+
+    /// Changes in short: `-A1`, `+B2`, `~C3` for a rule taken out, put in, moved, with its number.
+    private func short(_ changes: [Change]) -> String {
+        changes.map { change in
+            let letter = change.rule?.comment ?? change.chain.text
+            let sign = [.add: "+", .remove: "-", .move: "~", .addChain: "++", .removeChain: "--"][change.kind] ?? "?"
+            return sign + (letter == Ruleset.jumpComment ? ">" : letter) + (change.number.map { "\($0)" } ?? "")
+        }.joined(separator: " ")
+    }
+
+    @Test(
+        "Within a chain, rules that stay are left alone and the rest is the least possible",
+        arguments: [
+            ("", "", ""), ("ABC", "ABC", ""), ("", "AB", "+A1 +B2"), ("AB", "", "-A1 -B2"),
+            ("ABC", "AC", "-B2"), ("AC", "ABC", "+B2"), ("BC", "ABC", "+A1"), ("AB", "ABC", "+C3"),
+            ("ABC", "AXC", "-B2 +X2"), ("ABC", "XYZ", "-A1 -B2 -C3 +X1 +Y2 +Z3"),
+            ("ABC", "BCA", "~A3"), ("ABC", "CAB", "~C1"), ("ABCD", "ACBD", "~C2"), ("AB", "BA", "~B1"),
+            ("AAB", "AB", "-A2"), ("AB", "AAB", "+A2"), ("ABA", "AAB", "~A2"),
+            ("ABCDE", "EXBAD", "-C3 +X2 ~E1 ~B3"),
+        ])
+    func withinAChain(_ from: String, _ to: String, _ expected: String) throws {
+        let name = Table.mangle.entryChain.text
+        var before = table(mangle, ["PREROUTING": ">", name: from])
+        before.change(chainName(name)) { rules in
+            for index in rules.indices { rules[index].counters = Counters(packets: UInt64(index + 1), bytes: 0) }
+        }
+        let found = difference(before, ruleset([mangle: [name: to]]))
+        #expect(Set(short(found.changes).split(separator: " ")) == Set(expected.split(separator: " ")))
+        let after = try before.applying(found.edits)
+        #expect(picture(after) == "PREROUTING: >  \(name): \(to)")
+        // Counters go where their rules go; of equal rules, the first keeps the first's.
+        var counters: [KernelRule.Content: [UInt64]] = [:]
+        for rule in before[chainName(name)]?.rules ?? [] { counters[rule.content, default: []].append(rule.counters.packets) }
+        for rule in after[chainName(name)]?.rules ?? [] {
+            let one = counters[rule.content]?.isEmpty == false ? counters[rule.content]?.removeFirst() : 0
+            #expect(rule.counters.packets == one, "\(rule)")
+        }
+        #expect(difference(after, ruleset([mangle: [name: to]])).isEmpty)
+    }
+
+    @Test("Any chain becomes any other, and what is left alone is a longest common run")
+    func randomChains() throws {
+        var random = SplitMix(seed: 7)
+        for _ in 0..<2_000 {
+            let alphabet = Array("ABCDEFGHIJKLMNOP".shuffled(using: &random))
+            let from = String(alphabet.prefix(Int.random(in: 0...10, using: &random)))
+            let to = String(alphabet.shuffled(using: &random).prefix(Int.random(in: 0...10, using: &random)))
+            let before = table(mangle, ["PREROUTING": ">", "FWMARKD-MARK": from])
+            let found = difference(before, ruleset([mangle: ["FWMARKD-MARK": to]]))
+            #expect(picture(try before.applying(found.edits)) == "PREROUTING: >  FWMARKD-MARK: \(to)")
+            #expect(found.edits.count == from.count + to.count - 2 * longestCommonRun(from, to), "\(from) to \(to)")
+        }
+    }
+
+    @Test(
+        "The jump is made, mended where it stands, moved home, and never doubled; what is not ours stays",
+        arguments: [
+            ("missing from an empty hook", "", "", ">"),
+            ("missing, others there", "xy", "", ">xy"),
+            ("right, wherever it stands", "x>y", "", "x>y"),
+            ("doubled", "x>y>", "", "x>y"),
+            ("altered", "xay", "", "x>y"),
+            ("altered and doubled", "xa>y", "", "x>y"),
+            ("in another chain", "x", ">z", ">x"),
+            ("in both", "x>", "z>", "x>"),
+        ])
+    func jumps(_ what: String, _ hook: String, _ other: String, _ expected: String) throws {
+        var before = table(mangle, ["PREROUTING": hook, "INPUT": other, "FWMARKD-MARK": "A"])
+        // "a" stands for our jump as somebody altered it.
+        before.change(.prerouting) { rules in
+            for index in rules.indices where letters([rules[index]]) == "a" {
+                var jump = Ruleset.jump(into: .mangle)
+                jump.transport = TransportMatch(.udp, .any)
+                rules[index] = KernelRule(.rule(jump))
+            }
+        }
+        let found = difference(before, ruleset([mangle: ["FWMARKD-MARK": "A"]]))
+        let after = try before.applying(found.edits)
+        let input = other.filter { $0 != ">" }
+        #expect(
+            picture(after) == "PREROUTING: \(expected)  " + (input.isEmpty ? "" : "INPUT: \(input)  ") + "FWMARKD-MARK: A")
+        #expect(after[.prerouting]?.rules.filter(\.isOurJump).map(\.content) == [.rule(Ruleset.jump(into: .mangle))])
+        #expect(difference(after, ruleset([mangle: ["FWMARKD-MARK": "A"]])).isEmpty)
+    }
+
+    @Test(
+        "A missing jump is put where the hook position says",
+        arguments: [(TableDifference.HookPosition.first, ">xy"), (.last, "xy>")])
+    func hookPosition(_ position: TableDifference.HookPosition, _ expected: String) throws {
+        let before = table(mangle, ["PREROUTING": "xy"])
+        let after = try before.applying(difference(before, ruleset([mangle: ["FWMARKD-MARK": "A"]]), position).edits)
+        #expect(picture(after) == "PREROUTING: \(expected)  FWMARKD-MARK: A")
+    }
+
+    @Test("A rule of somebody else's that leads into a chain of ours stays what and where it is")
+    func foreignJump() throws {
+        let theirs = Rule(comment: "theirs", target: .goTo(.mark))
+        var before = table(mangle, ["PREROUTING": "x"])
+        before.change(.mark) { $0 = [] }
+        before.change(.prerouting) { $0.append(KernelRule(.rule(theirs), counters: Counters(packets: 9, bytes: 9))) }
+        let wanted = ruleset([mangle: ["FWMARKD-MARK": "A"]])
+        let after = try before.applying(difference(before, wanted).edits)
+        #expect(after[.prerouting]?.rules.last == before[.prerouting]?.rules.last)
+        #expect(after[.prerouting]?.rules.first?.content == .rule(Ruleset.jump(into: .mangle)))
+
+        // Without it our chain would go; with it the chain is left empty, once and for all.
+        let removal = difference(after, Ruleset())
+        #expect(removal.warnings.count == 1)
+        let removed = try after.applying(removal.edits)
+        #expect(picture(removed) == "PREROUTING: xt  FWMARKD-MARK: ")
+        let again = difference(removed, Ruleset())
+        #expect(again.isEmpty && again.warnings.count == 1)
+    }
+
+    @Test("A chain that bears our prefix and is not wanted goes, with whatever is in it")
+    func chainOfSomebodyElse() throws {
+        var before = table(mangle, ["PREROUTING": "x>", "FWMARKD-MARK": "A", "FWMARKD-OLD": "BC", "OTHER": "z"])
+        before.change(chainName("FWMARKD-MARK")) { $0.append(KernelRule(.rule(Rule(target: .jump(chainName("FWMARKD-OLD")))))) }
+        let found = difference(before, ruleset([mangle: ["FWMARKD-MARK": "A"]]))
+        #expect(picture(try before.applying(found.edits)) == "PREROUTING: x>  FWMARKD-MARK: A  OTHER: z")
+        #expect(found.changes.last == Change(.removeChain, mangle, chainName("FWMARKD-OLD")))
+    }
+
+    @Test("Chains are made in the order of their names, before the rules that lead to them")
+    func newChains() throws {
+        let wanted = ruleset([mangle: ["FWMARKD-MARK": "A", "FWMARKD-C": "C", "FWMARKD-B": "B"]])
+        let found = difference(nil, wanted)
+        let made = found.edits.prefix(3).map(\.description)
+        #expect(made == ["-N FWMARKD-B", "-N FWMARKD-C", "-N FWMARKD-MARK"])
+        let after = try TableSnapshot.empty(mangle).applying(found.edits)
+        #expect(picture(after) == "PREROUTING: >  FWMARKD-B: B  FWMARKD-C: C  FWMARKD-MARK: A")
+    }
+
+    @Test("A rule that changes from one chain of ours to another keeps its counters")
+    func acrossChains() throws {
+        let before = table(mangle, ["PREROUTING": ">", "FWMARKD-MARK": "AB", "FWMARKD-OLD": "CD"], packets: 5)
+        let found = difference(before, ruleset([mangle: ["FWMARKD-MARK": "A", "FWMARKD-NEW": "CBX"]]))
+        let after = try before.applying(found.edits)
+        #expect(after[chainName("FWMARKD-NEW")]?.rules.map(\.counters.packets) == [5, 5, 0])
+    }
+
+    @Test("A table that does not exist is left so when nothing is wanted in it")
+    func absentTable() {
+        #expect(difference(nil, Ruleset()).isEmpty)
+        #expect(difference(nil, ruleset([nat: ["FWMARKD-NAT": "A"]])).isEmpty)
+    }
+}
+
+/// The length of a longest common subsequence, the slow way.
+private func longestCommonRun(_ left: String, _ right: String) -> Int {
+    let (left, right) = (Array(left), Array(right))
+    var row = [Int](repeating: 0, count: right.count + 1)
+    for letter in left {
+        var diagonal = 0
+        for (index, other) in right.enumerated() {
+            let above = row[index + 1]
+            row[index + 1] = letter == other ? diagonal + 1 : max(above, row[index])
+            diagonal = above
+        }
+    }
+    return row[right.count]
+}
+
+/// A generator that gives the same numbers every time.
+struct SplitMix: RandomNumberGenerator {
+    private var state: UInt64
+    init(seed: UInt64) { state = seed }
+    mutating func next() -> UInt64 {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
+        return mixed ^ (mixed >> 31)
+    }
+}
