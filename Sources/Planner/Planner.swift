@@ -1,0 +1,58 @@
+public import ConfigurationFile
+public import Rules
+
+/// What a configuration means in the kernel: a pure function from `Configuration` to `Ruleset`.
+public enum Planner {
+    /// The rules that the configuration asks for, in both families.
+    ///
+    /// In mangle a service has, for each of its addresses and protocols, one rule (more only where its ports do not fit
+    /// into one multiport match). In nat a masquerade has one for each source, destination and protocol. Each bears the
+    /// name of its service or masquerade as comment. A table in which nothing is wanted is absent.
+    ///
+    /// What can never make a difference is left out: an address that another one of the same service holds, a port that
+    /// stands twice, and a translation whose packets are exactly those of an earlier one.
+    public static func ruleset(for configuration: Configuration) -> Ruleset {
+        var ruleset = Ruleset()
+        for family in Family.allCases {
+            let marks = markRules(of: configuration.allServices, family)
+            if !marks.isEmpty { ruleset.tables[TableID(family, .mangle)] = [Chain(.mark, marks.map(\.rule))] }
+            let translations = TranslationRules(configuration.allMasquerades, family)
+            if !translations.rules.isEmpty {
+                ruleset.tables[TableID(family, .nat)] = [Chain(.nat, translations.rules.map(\.rule))] + translations.chains
+            }
+        }
+        return ruleset
+    }
+}
+
+/// A rule, and the block of addresses whose packets it is about: destinations in mangle, sources in nat.
+struct PlacedRule {
+    let prefix: Prefix
+    let rule: Rule
+}
+
+/// The prefixes of one family in their order, less those that another one of them holds.
+func outermost(_ prefixes: some Sequence<Prefix>, _ family: Family) -> [Prefix] {
+    let ours = prefixes.filter { $0.family == family }
+    guard ours.count > 1 else { return ours }
+    var widest: Set<Prefix> = []
+    var last: Prefix?
+    // In sorted order a prefix stands before all that it holds, and nothing else stands between them.
+    for prefix in ours.sorted() where !(last?.contains(prefix) ?? false) {
+        widest.insert(prefix)
+        last = prefix
+    }
+    return ours.filter { widest.remove($0) != nil }
+}
+
+extension AddressMatch {
+    /// The match of the block, or nil for the block of all addresses: the kernel keeps no match that every packet passes.
+    static func of(_ prefix: Prefix) -> AddressMatch? {
+        prefix.length == 0 ? nil : AddressMatch(prefix)
+    }
+}
+
+extension InterfacePattern {
+    /// The pattern, or nil for the one that every interface passes.
+    var unlessAny: InterfacePattern? { isPrefix && name.isEmpty ? nil : self }
+}
