@@ -33,10 +33,18 @@ let package = Package(
         .target(name: "API"),
         .target(name: "Systemd", dependencies: [.product(name: "Logging", package: "swift-log")]),
 
+        .target(
+            name: "Keeper",
+            dependencies: [
+                "Rules", "ConfigurationFile", "Planner", "Netfilter", "Reconciler", "API", "Systemd",
+                .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
+
         .executableTarget(
             name: "fwmarkd",
             dependencies: [
-                "Rules", "ConfigurationFile", "Planner", "Netfilter", "Reconciler", "API", "Systemd",
+                "Rules", "ConfigurationFile", "Planner", "Netfilter", "Reconciler", "API", "Systemd", "Keeper",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),

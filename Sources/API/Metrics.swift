@@ -21,7 +21,9 @@ public struct Metrics: Sendable, Hashable {
     /// Comparisons by what made them and how they ended.
     public private(set) var reconciles: [Kind: UInt64] = [:]
     /// How long comparisons took, in seconds.
-    public private(set) var durations = Histogram(bounds: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30])
+    public private(set) var durations = Histogram(bounds: [
+        0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
+    ])
     /// How long they waited for the xtables lock, in seconds.
     public private(set) var lockWaits = Histogram(bounds: [0.001, 0.01, 0.1, 0.5, 1, 5, 10, 30])
     /// Differences that nobody had asked for, by kind (`add`: a rule was missing).

@@ -53,7 +53,8 @@ public struct PrometheusText {
                 }
             }
         }
-        histogram("fwmarkd_reconcile_duration_seconds", "How long comparisons took, waiting for the lock included.", metrics.durations)
+        histogram(
+            "fwmarkd_reconcile_duration_seconds", "How long comparisons took, waiting for the lock included.", metrics.durations)
         histogram("fwmarkd_lock_wait_seconds", "How long comparisons waited for the xtables lock.", metrics.lockWaits)
         if let last = status.lastReconcile {
             family("fwmarkd_last_reconcile_timestamp_seconds", .gauge, "When a comparison last changed something or failed.") {
@@ -84,10 +85,14 @@ public struct PrometheusText {
             for table in status.tables { family.sample(["family": table.family, "table": table.table], Double(table.rules)) }
         }
         family("fwmarkd_service_packets_total", .counter, "Packets that got the service's mark.") { family in
-            for service in status.services { family.sample(["service": service.name, "mark": service.mark], Double(service.packets)) }
+            for service in status.services {
+                family.sample(["service": service.name, "mark": service.mark], Double(service.packets))
+            }
         }
         family("fwmarkd_service_bytes_total", .counter, "Bytes of the packets that got the service's mark.") { family in
-            for service in status.services { family.sample(["service": service.name, "mark": service.mark], Double(service.bytes)) }
+            for service in status.services {
+                family.sample(["service": service.name, "mark": service.mark], Double(service.bytes))
+            }
         }
         family("fwmarkd_masquerade_connections_total", .counter, "Connections whose source was translated.") { family in
             for masquerade in status.masquerades { family.sample(["masquerade": masquerade.name], Double(masquerade.packets)) }

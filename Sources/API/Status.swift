@@ -42,7 +42,8 @@ public struct Status: Codable, Sendable, Hashable {
     /// A status of these parts.
     public init(
         state: State, version: String, pid: Int32, started: Date, configuration: ConfigurationStatus,
-        lastReconcile: ReconcileStatus? = nil, lastVerified: Date? = nil, tables: [TableStatus] = [], services: [ServiceStatus] = [],
+        lastReconcile: ReconcileStatus? = nil, lastVerified: Date? = nil, tables: [TableStatus] = [],
+        services: [ServiceStatus] = [],
         masquerades: [MasqueradeStatus] = [], warnings: [String] = [], lastError: TimedMessage? = nil
     ) {
         self.state = state

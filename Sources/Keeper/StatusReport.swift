@@ -1,0 +1,103 @@
+public import API
+public import ConfigurationFile
+public import Netfilter
+internal import Rules
+
+extension Status {
+    /// The status with what the tables say: rules, and what each service and each translation has seen.
+    ///
+    /// - Parameter tables: the tables that exist, read at one moment each.
+    public func filled(_ configuration: Configuration, _ tables: [TableSnapshot]) -> Status {
+        var status = self
+        let seen = CountersByName(tables)
+        status.tables = tables.filter { $0.chains.contains { $0.name.isOurs } }.map { TableStatus($0) }
+        status.services = configuration.allServices.map { service in
+            let counters = seen[.mangle, service.name]
+            return ServiceStatus(
+                name: service.name, mark: service.mark.description, addresses: service.addresses.map(text),
+                ports: ports(service.ports),
+                inInterface: service.inInterface?.description, packets: counters.packets, bytes: counters.bytes)
+        }
+        status.masquerades = configuration.allMasquerades.map { masquerade in
+            let counters = seen[.nat, masquerade.name]
+            return MasqueradeStatus(
+                name: masquerade.name, sources: masquerade.sources.map(text), ports: ports(masquerade.ports),
+                destinations: masquerade.destinations.map { ($0.isInverted ? "!" : "") + text($0.prefix) },
+                outInterface: masquerade.outInterface?.description, to: text(masquerade.to), packets: counters.packets,
+                bytes: counters.bytes)
+        }
+        return status
+    }
+}
+
+extension RuleList {
+    /// Every rule of ours in the tables, our jumps included.
+    public init(_ tables: [TableSnapshot]) {
+        var rules: [RuleMessage] = []
+        for table in tables {
+            for chain in table.chains {
+                for (index, rule) in chain.rules.enumerated() where chain.name.isOurs || rule.content.chain?.isOurs == true {
+                    rules.append(
+                        RuleMessage(
+                            family: table.id.family.rawValue, table: table.id.table.rawValue, chain: chain.name.text,
+                            number: index + 1,
+                            rule: "-A \(chain.name) \(rule.content)", packets: rule.counters.packets, bytes: rule.counters.bytes))
+                }
+            }
+        }
+        self.init(rules: rules)
+    }
+}
+
+extension TableStatus {
+    fileprivate init(_ table: TableSnapshot) {
+        var (chains, rules, foreign) = (0, 0, 0)
+        for chain in table.chains {
+            if chain.name.isOurs {
+                chains += 1
+                rules += chain.rules.count
+            } else {
+                foreign += chain.rules.count { $0.content.chain?.isOurs != true }
+            }
+        }
+        self.init(
+            family: table.id.family.rawValue, table: table.id.table.rawValue, chains: chains, rules: rules, foreignRules: foreign)
+    }
+}
+
+/// What the rules of each service and translation have seen: every rule that marks or translates bears its entry's name as comment.
+private struct CountersByName {
+    private var counters: [Table: [String: Counters]] = [:]
+
+    init(_ tables: [TableSnapshot]) {
+        for table in tables {
+            for chain in table.chains where chain.name.isOurs {
+                for rule in chain.rules {
+                    guard case .rule(let content) = rule.content, let name = content.comment, content.target.chain == nil else {
+                        continue
+                    }
+                    counters[table.id.table, default: [:]][name, default: Counters()].packets &+= rule.counters.packets
+                    counters[table.id.table, default: [:]][name, default: Counters()].bytes &+= rule.counters.bytes
+                }
+            }
+        }
+    }
+
+    subscript(table: Table, name: String) -> Counters { counters[table]?[name] ?? Counters() }
+}
+
+/// The block as people write it: a single address without its length.
+private func text(_ prefix: Prefix) -> String {
+    prefix.length == prefix.family.bitWidth ? prefix.address.description : prefix.description
+}
+
+private func text(_ translation: SourceTranslation) -> String {
+    switch translation {
+    case .masquerade: "masquerade"
+    case .address(let address): address.description
+    }
+}
+
+private func ports(_ ports: [TransportProtocol: [PortRange]]) -> [String] {
+    TransportProtocol.allCases.flatMap { transport in (ports[transport] ?? []).map { "\(transport)/\($0)" } }
+}
