@@ -1,0 +1,58 @@
+public import Rules
+
+/// What of a packet the rules look at.
+public struct Packet: Sendable, Hashable {
+    /// Its protocol; nil: one without ports, like ICMP.
+    public var transport: TransportProtocol?
+    /// Where it comes from; of the same family as `destination`.
+    public var source: Address
+    /// The port it comes from, in host order; of no meaning without a protocol.
+    public var sourcePort: UInt16
+    /// Where it goes.
+    public var destination: Address
+    /// The port it goes to, in host order; of no meaning without a protocol.
+    public var destinationPort: UInt16
+    /// The interface it came in by; nil: not known.
+    public var inInterface: String?
+    /// The interface it leaves by; nil: not known.
+    public var outInterface: String?
+    /// The mark that it has already.
+    public var mark: UInt32
+
+    /// A packet of these parts.
+    public init(
+        _ transport: TransportProtocol?, source: Address, sourcePort: UInt16 = 0, destination: Address, destinationPort: UInt16 = 0,
+        inInterface: String? = nil, outInterface: String? = nil, mark: UInt32 = 0
+    ) {
+        self.transport = transport
+        self.source = source
+        self.sourcePort = sourcePort
+        self.destination = destination
+        self.destinationPort = destinationPort
+        self.inInterface = inInterface
+        self.outInterface = outInterface
+        self.mark = mark
+    }
+}
+
+extension Rule {
+    /// Whether the packet is what the rule's matches ask for, the interfaces left aside.
+    func matchesAnywhere(_ packet: Packet) -> Bool {
+        (destination?.matches(packet.destination) ?? true) && (source?.matches(packet.source) ?? true)
+            && (transport?.matches(packet.transport, source: packet.sourcePort, destination: packet.destinationPort) ?? true)
+    }
+
+    /// Whether the interfaces are those that the rule asks for; nil: it asks for one that is not known.
+    func matchesInterfaces(_ packet: Packet) -> Bool? {
+        var isKnown = true
+        for (pattern, interface) in [(inInterface, packet.inInterface), (outInterface, packet.outInterface)] {
+            guard let pattern, pattern.unlessAny != nil else { continue }
+            guard let interface else {
+                isKnown = false
+                continue
+            }
+            if !pattern.matches(interface) { return false }
+        }
+        return isKnown ? true : nil
+    }
+}
