@@ -1,0 +1,41 @@
+internal import API
+internal import ArgumentParser
+internal import ConfigurationFile
+internal import Planner
+internal import Reconciler
+
+struct Apply: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Bring the kernel's rules to the file once, without the daemon.",
+        discussion: """
+            Works under the xtables lock like the daemon, and so beside it. A daemon that works from another state of the file \
+            will undo what was applied; `fwmarkctl reload` is the command then.
+
+            Exit status: 0 the kernel has what the file wants, 1 an error.
+
+            Example: fwmarkctl apply --config ./fwmarkd.yaml
+            """)
+
+    @OptionGroup var options: GlobalOptions
+    @OptionGroup var output: JSONOption
+
+    func run() async throws {
+        let start = ContinuousClock.now
+        let result = try await Progress.during("bringing the kernel to \(options.config)") {
+            let loaded = try options.load()
+            do {
+                let ruleset = Planner.ruleset(for: loaded.configuration)
+                let outcome = try await Reconciler(loaded.configuration.daemon).reconcile(to: ruleset)
+                return Reconciliation(outcome, took: ContinuousClock.now - start, sha256: loaded.sha256)
+            } catch let error as ReconcileError {
+                throw Failure("\(error)")
+            }
+        }
+        try result.print(options, asJSON: output.json, nothing: "nothing to do: the kernel has what \(options.config) asks for")
+        if let daemon = await RunningDaemon.find(options.socket), daemon.configuration.sha256 != result.sha256 {
+            StandardError.note(
+                "warning: fwmarkd (process \(daemon.pid)) works from another state of the file and will undo this; "
+                    + "have it read the file: fwmarkctl reload")
+        }
+    }
+}

@@ -1,0 +1,23 @@
+internal import API
+internal import ArgumentParser
+
+struct Reconcile: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Have the daemon compare the kernel with the file now, and repair.",
+        discussion: """
+            The file is not read again; `fwmarkctl reload` does that. Prints what was changed.
+
+            Exit status: 0 done, 1 an error, 4 the daemon is not running.
+
+            Example: fwmarkctl reconcile
+            """)
+
+    @OptionGroup var options: GlobalOptions
+    @OptionGroup var output: JSONOption
+
+    func run() async throws {
+        let client = DaemonClient(.acting, at: options.socket)
+        try await client.act(
+            Endpoint.reconcile, options, asJSON: output.json, nothing: "nothing to do: the kernel has what the daemon wants")
+    }
+}

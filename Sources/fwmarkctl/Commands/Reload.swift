@@ -1,0 +1,23 @@
+internal import API
+internal import ArgumentParser
+
+struct Reload: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Have the daemon read the file again and bring the kernel to it.",
+        discussion: """
+            Waits until it is done and prints what changed. A file with faults changes nothing: every fault is printed.
+
+            Exit status: 0 done, 1 faults or an error, 4 the daemon is not running.
+
+            Example: fwmarkctl check && fwmarkctl reload
+            """)
+
+    @OptionGroup var options: GlobalOptions
+    @OptionGroup var output: JSONOption
+
+    func run() async throws {
+        let client = DaemonClient(.acting, at: options.socket)
+        try await client.act(
+            Endpoint.reload, options, asJSON: output.json, nothing: "read; nothing to change: the kernel has what the file wants")
+    }
+}

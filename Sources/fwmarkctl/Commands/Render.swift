@@ -1,0 +1,82 @@
+internal import ArgumentParser
+internal import ConfigurationFile
+internal import Planner
+internal import Rules
+
+struct Render: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Print the desired state in other tools' words.",
+        discussion: """
+            Touches neither the kernel nor the daemon. Formats:
+
+              iptables-save  text for iptables-legacy-restore --noflush; where the file has both families, \
+            a section for each: choose one with --family before you pipe it
+              commands       a shell script of iptables-legacy and ip6tables-legacy commands
+              ipvsadm        virtual services on the marks, for ipvsadm -R
+              keepalived     the same as sections of keepalived.conf
+              vsftpd         the lines that vsftpd.conf on the real servers needs
+
+            What cannot be said in the format is told on standard error.
+
+            Exit status: 0 rendered, 1 an error.
+
+            Example: fwmarkctl render --family ipv4 | iptables-legacy-restore --noflush --test
+            """)
+
+    enum Format: String, CaseIterable, ExpressibleByArgument {
+        case iptablesSave = "iptables-save"
+        case commands, ipvsadm, keepalived, vsftpd
+    }
+
+    @OptionGroup var options: GlobalOptions
+
+    @Option(help: "The tool whose words are wanted.")
+    var format = Format.iptablesSave
+
+    @Option(help: "The one family that is wanted; both otherwise.")
+    var family: Family?
+
+    @Option(help: ArgumentHelp("The one service that is wanted (ipvsadm, keepalived, vsftpd).", valueName: "name"))
+    var service: String?
+
+    func validate() throws {
+        if service != nil, format == .iptablesSave || format == .commands {
+            throw ValidationError("--service goes with the formats ipvsadm, keepalived and vsftpd")
+        }
+        if family != nil, format == .vsftpd { throw ValidationError("--family does not go with the format vsftpd") }
+    }
+
+    func run() throws {
+        let configuration = try options.load().configuration
+        let families = family.map { [$0] } ?? Family.allCases
+        switch format {
+        case .iptablesSave:
+            try StandardOutput.write(IptablesSave.render(Planner.ruleset(for: configuration), families))
+        case .commands:
+            try StandardOutput.write(
+                IptablesCommands.render(
+                    Planner.ruleset(for: configuration), families, hookPosition: configuration.daemon.hookPosition))
+        case .ipvsadm, .keepalived:
+            let services = VirtualService.all(of: configuration).filter {
+                families.contains($0.family) && (service.map($0.names.contains) ?? true)
+            }
+            try checkFound(services.isEmpty, "services")
+            try StandardOutput.write(format == .ipvsadm ? Ipvsadm.render(services) : Keepalived.render(services))
+            StandardError.write(services.flatMap(\.remarks).map { "fwmarkctl: \($0)" })
+        case .vsftpd:
+            let services = configuration.ftp.filter { service == nil || $0.name == service }
+            try checkFound(services.isEmpty, "FTP services")
+            try StandardOutput.write(services.map(Vsftpd.render).joined(separator: "\n"))
+            StandardError.write(services.flatMap(Vsftpd.remarks).map { "fwmarkctl: \($0)" })
+            if services.count > 1 {
+                StandardError.note("these are \(services.count) FTP services; choose one with --service for each vsftpd.conf")
+            }
+        }
+    }
+
+    private func checkFound(_ isEmpty: Bool, _ what: String) throws {
+        guard isEmpty else { return }
+        if let service { throw Failure("\(options.config) has no service \"\(service)\" for the format \(format.rawValue)") }
+        StandardError.note("\(options.config) has no \(what) to render")
+    }
+}

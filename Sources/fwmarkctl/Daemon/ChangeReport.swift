@@ -1,0 +1,59 @@
+internal import API
+internal import Reconciler
+internal import Rules
+
+/// What differs or was changed, for people: a coloured line for each `+` and `-`, and the sum of it.
+struct ChangeReport {
+    /// The changes, or the first of them.
+    var changes: [ChangeMessage]
+    /// How many there are in all.
+    var count: Int
+    /// Whether they were made.
+    var isApplied: Bool
+
+    /// The report of what was made, or what is to be made.
+    init(_ reconciliation: Reconciliation, isApplied: Bool) {
+        changes = reconciliation.changes
+        count = reconciliation.changeCount
+        self.isApplied = isApplied
+    }
+
+    /// The changes, a line each, two for a rule that moves.
+    func lines(_ style: Style) -> [String] {
+        changes.flatMap(\.lines).map { line in
+            switch line.first {
+            case "+": style.green(line)
+            case "-": style.red(line)
+            default: line
+            }
+        }
+    }
+
+    /// `3 changes: 1 chain and 2 rules added`, without a full stop.
+    var summary: String {
+        var text = HumanText.count(count, "change")
+        guard changes.count == count else {
+            return text + (isApplied ? " made" : " to make") + ", of which the first \(changes.count) are shown"
+        }
+        let verbs: [(kind: Change.Kind, noun: String, done: String, toDo: String)] = [
+            (.addChain, "chain", "added", "to add"), (.add, "rule", "added", "to add"),
+            (.move, "rule", "moved", "to move"), (.remove, "rule", "removed", "to remove"),
+            (.removeChain, "chain", "removed", "to remove"),
+        ]
+        let counts = changes.reduce(into: [String: Int]()) { $0[$1.kind, default: 0] += 1 }
+        let parts = verbs.compactMap { verb in
+            counts[verb.kind.rawValue].map { "\(HumanText.count($0, verb.noun)) \(isApplied ? verb.done : verb.toDo)" }
+        }
+        if !parts.isEmpty { text += ": " + parts.joined(separator: ", ") }
+        return text
+    }
+}
+
+extension ChangeMessage {
+    /// A change as the messages tell it.
+    init(_ change: Change) {
+        self.init(
+            kind: change.kind.rawValue, family: change.table.family.rawValue, table: change.table.table.rawValue,
+            chain: change.chain.text, lines: change.lines)
+    }
+}

@@ -1,0 +1,21 @@
+internal import API
+internal import NIOHTTP1
+
+extension DaemonClient {
+    /// How long an action may take: the daemon may have to wait for the xtables lock several times over.
+    private static let actionTimeout = Duration.seconds(300)
+
+    /// Has the daemon do something, waits, and prints what came of it: as JSON as the daemon gave it, or in words.
+    func act(_ target: String, _ options: GlobalOptions, asJSON: Bool, nothing: String) async throws {
+        let answer = try await Progress.during("waiting for fwmarkd") {
+            try await send(.POST, target, timeout: DaemonClient.actionTimeout)
+        }
+        if asJSON {
+            try StandardOutput.write(answer.line)
+            if answer.status != 200 { throw Failure(.failure) }
+            return
+        }
+        try DaemonClient.check(answer)
+        try DaemonClient.decode(Reconciliation.self, answer).print(options, asJSON: false, nothing: nothing)
+    }
+}

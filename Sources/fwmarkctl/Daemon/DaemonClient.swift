@@ -1,0 +1,154 @@
+internal import API
+internal import NIOCore
+internal import NIOHTTP1
+internal import NIOPosix
+
+/// Asks the daemon over one of its sockets: HTTP/1.1, one request a connection.
+struct DaemonClient {
+    /// The larger of the answers is the status of many thousand services; more than this is no answer of the daemon's.
+    private static let bodyLimit = 256 << 20
+
+    private let socket: DaemonSocket
+    private let path: String
+
+    /// A client of the daemon behind the path of `--socket`.
+    init(_ socket: DaemonSocket, at path: String) {
+        self.socket = socket
+        self.path = socket.path(path)
+    }
+
+    /// What the daemon said.
+    struct Answer {
+        var status: Int
+        var body: [UInt8]
+
+        /// The body with one line feed at its end.
+        var line: [UInt8] { body.last == UInt8(ascii: "\n") ? body : body + [UInt8(ascii: "\n")] }
+    }
+
+    private typealias Connection = NIOAsyncChannel<HTTPClientResponsePart, HTTPClientRequestPart>
+
+    /// Sends a request and waits for the whole answer.
+    ///
+    /// - Throws: a failure with status 4 where no daemon is, 1 where it does not answer in time or not as it should.
+    func send(_ method: HTTPMethod, _ target: String, timeout: Duration = .seconds(10)) async throws(Failure) -> Answer {
+        try await within(timeout) {
+            var answer = Answer(status: 0, body: [])
+            try await exchange(method, target) { part in
+                switch part {
+                case .head(let head): answer.status = Int(head.status.code)
+                case .body(let bytes):
+                    answer.body.append(contentsOf: bytes.readableBytesView)
+                    guard answer.body.count <= DaemonClient.bodyLimit else { throw Failure("the answer from \(path) is too long") }
+                case .end: break
+                }
+            }
+            return answer
+        }
+    }
+
+    /// Sends a `GET` and hands over each line of the answer, without its line feed, as it arrives.
+    ///
+    /// - Throws: as `send` does; a failure with status 4 where the daemon goes away in the middle.
+    func follow(_ target: String, _ receive: ([UInt8]) throws -> Void) async throws(Failure) {
+        do {
+            var status = 0
+            var pending: [UInt8] = []
+            try await exchange(.GET, target) { part in
+                switch part {
+                case .head(let head): status = Int(head.status.code)
+                case .body(let bytes):
+                    pending.append(contentsOf: bytes.readableBytesView)
+                    guard status == 200 else { return }
+                    var lines = pending.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+                    pending = lines.popLast().map(Array.init) ?? []
+                    for line in lines where !line.isEmpty { try receive(Array(line)) }
+                case .end:
+                    if status == 200, !pending.isEmpty { try receive(pending) }
+                }
+            }
+            try DaemonClient.check(Answer(status: status, body: pending))
+        } catch let failure as Failure {
+            throw failure
+        } catch {
+            throw Failure(.notRunning, "the connection to \(path) broke: \(error)")
+        }
+    }
+
+    /// - Throws: what the daemon says against the request, unless it did as it was asked.
+    static func check(_ answer: Answer) throws(Failure) {
+        guard answer.status != 200 else { return }
+        guard let problem = try? JSON.decode(Problem.self, from: answer.body) else {
+            throw Failure("the daemon answers with HTTP status \(answer.status)")
+        }
+        var lines = ["fwmarkctl: \(problem.title): \(problem.detail)"]
+        lines += (problem.faults ?? []).map(\.text)
+        throw Failure(.failure, lines: lines)
+    }
+
+    /// The message in the answer.
+    static func decode<Message: Decodable>(_ type: Message.Type, _ answer: Answer) throws(Failure) -> Message {
+        do {
+            return try JSON.decode(type, from: answer.body)
+        } catch {
+            throw Failure("the daemon's answer cannot be read; is it of another version than fwmarkctl \(version)? (\(error))")
+        }
+    }
+
+    // MARK: - One exchange
+
+    private func exchange(_ method: HTTPMethod, _ target: String, _ receive: (HTTPClientResponsePart) throws -> Void) async throws {
+        let connection = try await connect()
+        var isWhole = false
+        try await connection.executeThenClose { inbound, outbound in
+            let headers: HTTPHeaders = ["Host": "localhost", "Connection": "close", "Content-Length": "0"]
+            try await outbound.write(.head(HTTPRequestHead(version: .http1_1, method: method, uri: target, headers: headers)))
+            try await outbound.write(.end(nil))
+            for try await part in inbound {
+                try receive(part)
+                if case .end = part {
+                    isWhole = true
+                    break
+                }
+            }
+        }
+        guard isWhole else { throw Failure(.notRunning, "fwmarkd closed \(path) before its answer was whole") }
+    }
+
+    private func connect() async throws -> Connection {
+        do {
+            return try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                .connect(unixDomainSocketPath: path) { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        try channel.pipeline.syncOperations.addHTTPClientHandlers()
+                        return try Connection(wrappingChannelSynchronously: channel)
+                    }
+                }
+        } catch let error as IOError {
+            throw socket.failure(connectingTo: path, errno: error.errnoCode)
+        } catch SocketAddressError.unixDomainSocketPathTooLong {
+            throw Failure("\(path) is too long for a socket's path")
+        }
+    }
+
+    private func within<Result: Sendable>(
+        _ timeout: Duration, _ body: @escaping @Sendable () async throws -> Result
+    ) async throws(Failure) -> Result {
+        do {
+            return try await withThrowingTaskGroup(of: Result.self) { group in
+                group.addTask { try await body() }
+                group.addTask {
+                    try await Task.sleep(for: timeout)
+                    throw Failure("fwmarkd does not answer on \(path) within \(timeout.components.seconds) s")
+                }
+                defer { group.cancelAll() }
+                guard let result = try await group.next() else { throw CancellationError() }
+                return result
+            }
+        } catch let failure as Failure {
+            throw failure
+        } catch {
+            throw Failure(.notRunning, "the connection to \(path) broke: \(error)")
+        }
+    }
+}

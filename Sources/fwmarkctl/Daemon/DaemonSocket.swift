@@ -1,0 +1,34 @@
+internal import API
+import Glibc
+
+/// Which of the daemon's two sockets is meant.
+enum DaemonSocket {
+    /// `status.sock`, which everybody may read from.
+    case reading
+    /// `control.sock`, which is the superuser's.
+    case acting
+
+    /// The socket's path: `given` itself, or the socket in it if it is a directory. A path that does not exist is taken for a
+    /// directory unless it ends in `.sock`.
+    func path(_ given: String) -> String {
+        var info = stat()
+        let isDirectory = stat(given, &info) == 0 ? info.st_mode & S_IFMT == S_IFDIR : !given.hasSuffix(".sock")
+        guard isDirectory else { return given }
+        return given + (given.hasSuffix("/") ? "" : "/") + (self == .reading ? Endpoint.statusSocket : Endpoint.controlSocket)
+    }
+
+    /// Why no connection came about, for the person at the terminal.
+    func failure(connectingTo path: String, errno number: CInt) -> Failure {
+        let reason = String(cString: strerror(number))
+        return switch number {
+        case ENOENT, ECONNREFUSED, ENOTDIR:
+            Failure(.notRunning, "fwmarkd is not running (\(path): \(reason)); start it: systemctl start fwmarkd")
+        case EACCES, EPERM:
+            Failure(
+                .failure,
+                self == .acting ? "this needs root: \(path) is the superuser's (\(reason))" : "\(path): \(reason)")
+        default:
+            Failure(.failure, "connecting to \(path): \(reason)")
+        }
+    }
+}

@@ -1,0 +1,12 @@
+internal import API
+internal import NIOHTTP1
+
+/// The daemon behind the socket, as far as it can be found by commands that do without it.
+enum RunningDaemon {
+    /// Its status; nil where none answers.
+    static func find(_ socket: String) async -> Status? {
+        let answer = try? await DaemonClient(.reading, at: socket).send(.GET, Endpoint.status, timeout: .seconds(3))
+        guard let answer, answer.status == 200 else { return nil }
+        return try? JSON.decode(Status.self, from: answer.body)
+    }
+}

@@ -1,0 +1,53 @@
+internal import API
+internal import ArgumentParser
+internal import ConfigurationFile
+
+/// The options that every command takes.
+struct GlobalOptions: ParsableArguments {
+    static let defaultConfig = "/etc/fwmarkd/fwmarkd.yaml"
+
+    @Option(help: ArgumentHelp("The configuration file; conf.d/*.yaml beside it belongs to it.", valueName: "path"))
+    var config = GlobalOptions.defaultConfig
+
+    @Option(help: ArgumentHelp("The daemon's socket, or its runtime directory with both sockets.", valueName: "path"))
+    var socket = Endpoint.runtimeDirectory
+
+    @Flag(name: .customLong("no-color"), help: "No colours on a terminal; so does a variable NO_COLOR that is not empty.")
+    var noColor = false
+
+    /// The arguments with the options that stand before the command put behind it, where ArgumentParser looks for them.
+    static func behindCommand(_ arguments: [String]) -> [String] {
+        var index = 0
+        while index < arguments.count {
+            switch arguments[index] {
+            case "--config", "--socket": index += 2
+            case "--no-color", "--json": index += 1
+            case let option where option.hasPrefix("--config=") || option.hasPrefix("--socket="): index += 1
+            case let other:
+                guard !other.hasPrefix("-") else { return arguments }
+                return [other] + arguments[..<index] + arguments[(index + 1)...]
+            }
+        }
+        return arguments
+    }
+
+    /// Reads the configuration.
+    ///
+    /// - Throws: a failure with a line for each fault, in the form that editors jump from.
+    func load() throws(Failure) -> LoadedConfiguration {
+        do {
+            return try Configuration.load(path: config)
+        } catch {
+            throw Failure(.failure, lines: error.faults.map(\.description))
+        }
+    }
+
+    /// How output to standard output is to look.
+    var style: Style { Style(isColoured: !noColor && Terminal.output.takesColour) }
+}
+
+/// `--json`, for commands that have something to print.
+struct JSONOption: ParsableArguments {
+    @Flag(help: "Print JSON.")
+    var json = false
+}

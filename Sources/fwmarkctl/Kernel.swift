@@ -1,0 +1,23 @@
+internal import API
+internal import ConfigurationFile
+internal import Netfilter
+internal import Reconciler
+
+extension Reconciler where Store == KernelTables {
+    /// A reconciler of this machine's kernel that behaves as the `daemon:` section says.
+    init(_ settings: DaemonSettings) {
+        self.init(
+            KernelTables(), lockTimeout: settings.lockTimeout, hookPosition: settings.hookPosition == .first ? .first : .last)
+    }
+}
+
+extension Reconciliation {
+    /// What came of a comparison with the kernel, every change told.
+    init(_ outcome: Outcome, took duration: Duration, sha256: String) {
+        let (seconds, attoseconds) = duration.components
+        self.init(
+            changes: outcome.changes.map(ChangeMessage.init), changeCount: outcome.changes.count,
+            warnings: outcome.warnings, milliseconds: Double(seconds) * 1e3 + Double(attoseconds / 1_000_000_000) / 1e6,
+            sha256: sha256)
+    }
+}

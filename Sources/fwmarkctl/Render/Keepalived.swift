@@ -1,0 +1,42 @@
+internal import Rules
+
+/// Virtual services as sections of keepalived.conf(5).
+enum Keepalived {
+    static func render(_ services: [VirtualService]) -> String {
+        services.map(render).joined(separator: "\n")
+    }
+
+    private static func render(_ service: VirtualService) -> String {
+        var text = """
+            # \(service.names.joined(separator: ", "))
+            virtual_server fwmark \(service.mark) {
+                ip_family \(service.family == .ipv4 ? "inet" : "inet6")
+                delay_loop 10
+                lb_algo rr
+                lb_kind NAT
+                persistence_timeout \(VirtualService.persistence)
+
+            """
+        for server in service.realServers { text += realServer("\(server)", service.port) }
+        if service.realServers.isEmpty {
+            // keepalived refuses a virtual server without real ones. These addresses are for documentation alone (RFC 5737,
+            // RFC 3849), so that nothing is ever sent to anybody.
+            text += "    # Put your real servers in place of this one, a section each.\n"
+            text += realServer(service.family == .ipv4 ? "192.0.2.1" : "2001:db8::1", service.port)
+        }
+        return text + "}\n"
+    }
+
+    private static func realServer(_ address: String, _ port: UInt16) -> String {
+        """
+            real_server \(address) 0 {
+                weight 1
+                TCP_CHECK {
+                    connect_port \(port)
+                    connect_timeout 3
+                }
+            }
+
+        """
+    }
+}

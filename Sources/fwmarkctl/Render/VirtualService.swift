@@ -1,0 +1,69 @@
+internal import ConfigurationFile
+internal import Rules
+
+/// A virtual service of IPVS that the configuration calls for: all that has one mark, in one family.
+struct VirtualService {
+    /// The mark as IPVS compares it: all 32 bits.
+    var mark: UInt32
+    /// Its addresses' family; IPVS has a service for each.
+    var family: Family
+    /// The names of the services that set the mark, in the order of the file.
+    var names: [String] = []
+    /// The first port that a client connects to: where a check of the real servers may knock.
+    var port: UInt16
+    /// The real servers, as far as the file names them one by one.
+    var realServers: [Address] = []
+    /// Whether the mark is set under a mask, so that bits of other programs' can keep IPVS from seeing it.
+    var isMasked = false
+
+    /// How long IPVS keeps a client at one real server, in seconds. Without it a client's connections to several ports come to
+    /// several servers.
+    static let persistence = 300
+
+    /// The virtual services of a configuration, in the order in which their marks first appear.
+    static func all(of configuration: Configuration) -> [VirtualService] {
+        var services: [VirtualService] = []
+        var places: [Key: Int] = [:]
+        func add(_ service: Service, _ realServers: [Prefix]) {
+            for family in Family.allCases where service.addresses.contains(where: { $0.family == family }) {
+                let key = Key(mark: service.mark.value, family: family)
+                let place = places[key] ?? services.count
+                if place == services.count {
+                    places[key] = place
+                    services.append(VirtualService(mark: key.mark, family: family, port: firstPort(service)))
+                }
+                services[place].names.append(service.name)
+                for server in realServers where server.family == family && server.length == family.bitWidth {
+                    if !services[place].realServers.contains(server.address) { services[place].realServers.append(server.address) }
+                }
+                if service.mark.mask != .max { services[place].isMasked = true }
+            }
+        }
+        for ftp in configuration.ftp { add(ftp.service, ftp.active?.realServers ?? []) }
+        for service in configuration.services { add(service, []) }
+        return services
+    }
+
+    private struct Key: Hashable {
+        var mark: UInt32
+        var family: Family
+    }
+
+    private static func firstPort(_ service: Service) -> UInt16 {
+        TransportProtocol.allCases.lazy.compactMap { service.ports[$0]?.first?.lower }.first ?? 0
+    }
+
+    /// What a person has to know beside what is rendered.
+    var remarks: [String] {
+        let name = names.joined(separator: ", ")
+        var remarks: [String] = []
+        if realServers.isEmpty {
+            remarks.append("\(name): the file names no real servers of mark \(mark) in \(family); put yours in")
+        }
+        if isMasked {
+            remarks.append(
+                "\(name): IPVS compares all 32 bits of a mark; packets that bear other bits beside \(mark) do not match")
+        }
+        return remarks
+    }
+}

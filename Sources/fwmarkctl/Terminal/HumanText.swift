@@ -1,0 +1,50 @@
+internal import FoundationEssentials
+import Glibc
+
+/// Numbers and times as people read them.
+enum HumanText {
+    /// `1 rule`, `2 rules`.
+    static func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
+
+    /// A number of bytes with a binary unit: `512 B`, `1.2 KiB`.
+    static func bytes(_ number: UInt64) -> String { bytes(Double(number)) }
+
+    /// The like for rates.
+    static func bytes(_ number: Double) -> String {
+        let units = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]
+        var number = number
+        guard number >= 1024 else { return "\(Int(number)) B" }
+        var unit = -1
+        // 1023.95 would be shown as 1024.0.
+        while number >= 1023.95, unit < units.count - 1 {
+            number /= 1024
+            unit += 1
+        }
+        return "\(oneDecimal(number)) \(units[unit])"
+    }
+
+    /// With one digit behind the point, and none where it is zero.
+    static func oneDecimal(_ number: Double) -> String {
+        let tenths = Int((number * 10).rounded())
+        return tenths % 10 == 0 ? "\(tenths / 10)" : "\(tenths / 10).\(tenths % 10)"
+    }
+
+    /// Seconds in the two largest units that count: `12 s`, `3 min`, `2 h 5 min`, `3 d 4 h`.
+    static func duration(seconds: Int) -> String {
+        let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86400)
+        if days > 0 { return hours % 24 == 0 ? "\(days) d" : "\(days) d \(hours % 24) h" }
+        if hours > 0 { return minutes % 60 == 0 ? "\(hours) h" : "\(hours) h \(minutes % 60) min" }
+        return minutes > 0 ? "\(minutes) min" : "\(seconds) s"
+    }
+
+    /// Local time: `2026-11-25 13:04:08`.
+    static func time(_ time: Date) -> String {
+        var seconds = time_t(time.timeIntervalSince1970.rounded(.down))
+        var parts = tm()
+        localtime_r(&seconds, &parts)
+        return withUnsafeTemporaryAllocation(of: CChar.self, capacity: 32) { text in
+            let count = strftime(text.baseAddress, text.count, "%Y-%m-%d %H:%M:%S", &parts)
+            return String(decoding: UnsafeRawBufferPointer(text)[..<count], as: UTF8.self)
+        }
+    }
+}
