@@ -69,9 +69,19 @@ let package = Package(
         .testTarget(name: "PlannerTests", dependencies: ["Planner", "ConfigurationFile", "Rules"]),
         .systemLibrary(name: "CNamespaces", path: "Tests/CNamespaces"),
         .testTarget(name: "NetfilterTests", dependencies: ["Netfilter", "Rules", "CNamespaces"]),
-        .testTarget(name: "ReconcilerTests", dependencies: ["Reconciler", "Netfilter", "Rules"]),
+        .target(name: "FakeKernel", dependencies: ["Reconciler", "Netfilter", "Rules"], path: "Tests/FakeKernel"),
+        .testTarget(name: "ReconcilerTests", dependencies: ["FakeKernel", "Reconciler", "Netfilter", "Rules"]),
+        .testTarget(
+            name: "KeeperTests",
+            dependencies: [
+                "FakeKernel", "Keeper", "Reconciler", "Netfilter", "Planner", "ConfigurationFile", "Rules", "API", "Systemd",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ]
+        ),
         .testTarget(name: "APITests", dependencies: ["API"]),
-        .testTarget(name: "SystemdTests", dependencies: ["Systemd"]),
+        .testTarget(name: "SystemdTests", dependencies: ["Systemd", .product(name: "Logging", package: "swift-log")]),
         .testTarget(
             name: "KernelTests", dependencies: ["Reconciler", "Netfilter", "Planner", "ConfigurationFile", "Rules", "API"]),
     ]

@@ -34,9 +34,9 @@ struct EventLog {
 
     mutating func removeFollower(_ number: UInt64) { followers[number] = nil }
 
-    /// Ends all streams.
-    mutating func finish() {
-        for follower in followers.values { follower.finish() }
-        followers = [:]
+    /// Forgets all followers, and tells who they were.
+    mutating func takeFollowers() -> [AsyncStream<Event>.Continuation] {
+        defer { followers = [:] }
+        return Array(followers.values)
     }
 }

@@ -382,18 +382,20 @@ public actor Keeper<Store: RuleStore, Time: Clock> where Time.Duration == Durati
         }
         let wasContended = contention.isContended
         let due = contention.drift(at: clock.now)
+        if contention.isContended != wasContended {
+            board.update { $0.metrics.isContended = contention.isContended }
+            if contention.isContended {
+                record(
+                    .contended,
+                    "another program has undone \(contention.undone) repairs in a row; from now on they are made with growing pauses. "
+                        + "What it undoes:", lines: lines(changes), changeCount: changes.count)
+            }
+        }
         guard due > clock.now else {
             await mend(trigger)
             return
         }
         retryDue = due
-        if !wasContended {
-            board.update { $0.metrics.isContended = true }
-            record(
-                .contended,
-                "another program undoes every repair, \(contention.undone) times in a row; repairs are made with growing pauses from now on. "
-                    + "What it undoes:", lines: lines(changes), changeCount: changes.count)
-        }
         announce()
     }
 

@@ -53,7 +53,10 @@ public final class StatusBoard: Sendable {
     }
 
     /// Ends the streams of all followers.
-    public func endFollowing() { state.withLock { $0.events.finish() } }
+    public func endFollowing() {
+        // Outside the lock, which the end of a stream takes.
+        for follower in state.withLock({ $0.events.takeFollowers() }) { follower.finish() }
+    }
 
     private func removeFollower(_ number: UInt64) { state.withLock { $0.events.removeFollower(number) } }
 

@@ -98,6 +98,12 @@ public struct ChainSnapshot: Sendable, Hashable {
         public let verdict: String
         /// What has reached the end.
         public let counters: Counters
+
+        /// A policy of this verdict whose counters stand so.
+        public init(verdict: String, counters: Counters) {
+            self.verdict = verdict
+            self.counters = counters
+        }
     }
 
     /// Its name.
@@ -106,6 +112,13 @@ public struct ChainSnapshot: Sendable, Hashable {
     public let policy: Policy?
     /// Its rules in order.
     public let rules: [KernelRule]
+
+    /// A chain of these parts; without a policy one that somebody made.
+    public init(name: ChainName, policy: Policy?, rules: [KernelRule]) {
+        self.name = name
+        self.policy = policy
+        self.rules = rules
+    }
 
     /// Whether the chain is the kernel's own.
     public var isBuiltIn: Bool { policy != nil }

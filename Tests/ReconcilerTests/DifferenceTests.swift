@@ -1,3 +1,4 @@
+import FakeKernel
 import Rules
 import Testing
 

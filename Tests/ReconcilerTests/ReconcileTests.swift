@@ -1,3 +1,5 @@
+import FakeKernel
+import Glibc
 import Rules
 import Testing
 

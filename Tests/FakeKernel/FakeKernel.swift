@@ -1,14 +1,14 @@
-import Rules
+import Glibc
+package import Netfilter
+import Reconciler
+package import Rules
 import Synchronization
-
-@testable import Netfilter
-@testable import Reconciler
 
 /// A kernel in memory that fails when it is told to. It treats tables as the real one does: a commit replaces the whole table, is
 /// refused when the number of entries has changed since it was prepared, and overwrites silently when it has not.
-final class FakeKernel: RuleStore {
+package final class FakeKernel: RuleStore {
     /// What becomes of one commit.
-    enum Fault: Sendable {
+    package enum Fault: Sendable {
         /// Nothing is applied, and the error number is the answer.
         case refuse(CInt)
         /// Everything is applied, and the error number is the answer all the same.
@@ -19,35 +19,35 @@ final class FakeKernel: RuleStore {
         case interfereAfter(@Sendable (inout TableSnapshot) -> Void)
     }
 
-    struct State {
-        var tables: [TableID: TableSnapshot] = [:]
+    package struct State {
+        package var tables: [TableID: TableSnapshot] = [:]
         /// The faults of the next commits of a table, first come first served; a commit without one succeeds.
-        var faults: [TableID: [Fault?]] = [:]
+        package var faults: [TableID: [Fault?]] = [:]
         /// The answers of the next preparations and readings.
-        var prepareFaults: [NetfilterError?] = []
-        var snapshotFaults: [NetfilterError?] = []
-        var missing: [Family: [String]] = [:]
+        package var prepareFaults: [NetfilterError?] = []
+        package var snapshotFaults: [NetfilterError?] = []
+        package var missing: [Family: [String]] = [:]
         /// How many times the lock is found taken.
-        var lockIsTaken = 0
-        var isLocked = false
+        package var lockIsTaken = 0
+        package var isLocked = false
         /// What happened: `read ipv4 nat`, `commit ipv4 mangle`.
-        var log: [String] = []
+        package var log: [String] = []
     }
 
     private let state: Mutex<State>
-    let lockPath = "/run/fake.lock"
+    package let lockPath = "/run/fake.lock"
 
-    init(_ tables: [TableSnapshot] = []) {
+    package init(_ tables: [TableSnapshot] = []) {
         state = Mutex(State(tables: Dictionary(uniqueKeysWithValues: tables.map { ($0.id, $0) })))
     }
 
-    func with<Value: Sendable>(_ body: (inout State) -> Value) -> Value { state.withLock { body(&$0) } }
+    package func with<Value: Sendable>(_ body: (inout State) -> Value) -> Value { state.withLock { body(&$0) } }
 
-    var tables: [TableID: TableSnapshot] { with(\.tables) }
-    var log: [String] { with(\.log) }
-    var commits: [String] { log.filter { $0.hasPrefix("commit") } }
+    package var tables: [TableID: TableSnapshot] { with(\.tables) }
+    package var log: [String] { with(\.log) }
+    package var commits: [String] { log.filter { $0.hasPrefix("commit") } }
 
-    func withLockIfFree<Result>(_ body: () -> Result) throws(NetfilterError) -> Result? {
+    package func withLockIfFree<Result>(_ body: () -> Result) throws(NetfilterError) -> Result? {
         let isFree = with { state in
             if state.lockIsTaken > 0 {
                 state.lockIsTaken -= 1
@@ -61,7 +61,7 @@ final class FakeKernel: RuleStore {
         return body()
     }
 
-    func snapshot(_ id: TableID) throws(NetfilterError) -> TableSnapshot? {
+    package func snapshot(_ id: TableID) throws(NetfilterError) -> TableSnapshot? {
         let (fault, table) = with { state in
             state.log.append("read \(id)")
             return (state.snapshotFaults.isEmpty ? nil : state.snapshotFaults.removeFirst(), state.tables[id])
@@ -70,15 +70,15 @@ final class FakeKernel: RuleStore {
         return table
     }
 
-    func size(_ id: TableID) throws(NetfilterError) -> TableSize? {
+    package func size(_ id: TableID) throws(NetfilterError) -> TableSize? {
         tables[id].map { TableSize(entries: UInt32($0.entryCount), bytes: 0) }
     }
 
-    func missingExtensions(for rules: some Sequence<Rule>, _ family: Family) throws(NetfilterError) -> [String] {
+    package func missingExtensions(for rules: some Sequence<Rule>, _ family: Family) throws(NetfilterError) -> [String] {
         rules.first { _ in true } == nil ? [] : with { $0.missing[family] ?? [] }
     }
 
-    func prepare(_ id: TableID, _ edits: [TableEdit]) throws(NetfilterError) -> Prepared {
+    package func prepare(_ id: TableID, _ edits: [TableEdit]) throws(NetfilterError) -> Prepared {
         let (fault, isLocked) = with { ($0.prepareFaults.isEmpty ? nil : $0.prepareFaults.removeFirst(), $0.isLocked) }
         if let fault { throw fault }
         guard isLocked else { throw NetfilterError(.other, "prepared without the lock") }
@@ -86,12 +86,12 @@ final class FakeKernel: RuleStore {
         return Prepared(kernel: self, entryCount: base.entryCount, table: try base.applying(edits))
     }
 
-    struct Prepared: PreparedCommit {
+    package struct Prepared: PreparedCommit {
         let kernel: FakeKernel
         let entryCount: Int
         let table: TableSnapshot
 
-        func commit() throws(NetfilterError) {
+        package func commit() throws(NetfilterError) {
             let answer: CInt? = kernel.with { state in
                 let id = table.id
                 state.log.append("commit \(id)")
@@ -118,24 +118,19 @@ final class FakeKernel: RuleStore {
     }
 }
 
-// Of <errno.h>; the numbers of Linux.
-let EAGAIN: CInt = 11
-let ENOMEM: CInt = 12
-let EINVAL: CInt = 22
-
 extension TableSnapshot {
     /// The table as the kernel makes it: built-in chains without rules.
-    static func empty(_ id: TableID) -> TableSnapshot {
+    package static func empty(_ id: TableID) -> TableSnapshot {
         let policy = ChainSnapshot.Policy(verdict: "ACCEPT", counters: Counters())
         let names = ["PREROUTING", "INPUT"] + (id.table == .nat ? [] : ["FORWARD"]) + ["OUTPUT", "POSTROUTING"]
         return TableSnapshot(id, chains: names.map { ChainSnapshot(name: ChainName(fromKernel: $0), policy: policy, rules: []) })
     }
 
     /// As the kernel counts: rules, policies, heads and ends of chains, the end of the table.
-    var entryCount: Int { chains.reduce(1) { $0 + $1.rules.count + ($1.isBuiltIn ? 1 : 2) } }
+    package var entryCount: Int { chains.reduce(1) { $0 + $1.rules.count + ($1.isBuiltIn ? 1 : 2) } }
 
     /// The table after the edits; refuses what libiptc and the kernel refuse.
-    func applying(_ edits: [TableEdit]) throws(NetfilterError) -> TableSnapshot {
+    package func applying(_ edits: [TableEdit]) throws(NetfilterError) -> TableSnapshot {
         var rules = Dictionary(uniqueKeysWithValues: chains.map { ($0.name, $0.rules) })
         func refused(_ edit: TableEdit) -> NetfilterError { NetfilterError(.refused, errno: EINVAL, "\(id): \(edit)") }
         for edit in edits {
@@ -176,7 +171,7 @@ extension TableSnapshot {
     }
 
     /// Changes the rules of one chain, making the chain if need be, as somebody who skips the lock does.
-    mutating func change(_ name: ChainName, _ body: (inout [KernelRule]) -> Void) {
+    package mutating func change(_ name: ChainName, _ body: (inout [KernelRule]) -> Void) {
         var rules = self[name]?.rules ?? []
         body(&rules)
         let chain = ChainSnapshot(name: name, policy: self[name]?.policy, rules: rules)
@@ -186,26 +181,29 @@ extension TableSnapshot {
 }
 
 /// A clock on which no time passes unless somebody sleeps.
-final class ManualClock: Clock, Sendable {
-    struct Instant: InstantProtocol {
-        var offset: Duration
-        func advanced(by duration: Duration) -> Instant { Instant(offset: offset + duration) }
-        func duration(to other: Instant) -> Duration { other.offset - offset }
-        static func < (left: Instant, right: Instant) -> Bool { left.offset < right.offset }
+package final class ManualClock: Clock, Sendable {
+    package struct Instant: InstantProtocol {
+        package var offset: Duration
+        package func advanced(by duration: Duration) -> Instant { Instant(offset: offset + duration) }
+        package func duration(to other: Instant) -> Duration { other.offset - offset }
+        package static func < (left: Instant, right: Instant) -> Bool { left.offset < right.offset }
     }
 
     private let state = Mutex((now: Instant(offset: .zero), pauses: [Duration]()))
     /// What every sleep does besides passing the time.
     private let onSleep: @Sendable (Int) -> Void
 
-    init(onSleep: @escaping @Sendable (Int) -> Void = { _ in }) { self.onSleep = onSleep }
+    package init(onSleep: @escaping @Sendable (Int) -> Void = { _ in }) { self.onSleep = onSleep }
 
-    var now: Instant { state.withLock { $0.now } }
-    var minimumResolution: Duration { .nanoseconds(1) }
+    /// Lets time pass.
+    package func advance(by duration: Duration) { state.withLock { $0.now = $0.now.advanced(by: duration) } }
+
+    package var now: Instant { state.withLock { $0.now } }
+    package var minimumResolution: Duration { .nanoseconds(1) }
     /// How long each sleep was.
-    var pauses: [Duration] { state.withLock { $0.pauses } }
+    package var pauses: [Duration] { state.withLock { $0.pauses } }
 
-    func sleep(until deadline: Instant, tolerance: Duration?) async throws {
+    package func sleep(until deadline: Instant, tolerance: Duration?) async throws {
         let count = state.withLock { state in
             state.pauses.append(state.now.duration(to: deadline))
             state.now = max(state.now, deadline)

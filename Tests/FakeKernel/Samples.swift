@@ -1,29 +1,27 @@
-import Rules
+package import Netfilter
+package import Rules
 
-@testable import Netfilter
-@testable import Reconciler
-
-let nat = TableID(.ipv4, .nat)
-let mangle = TableID(.ipv4, .mangle)
+package let nat = TableID(.ipv4, .nat)
+package let mangle = TableID(.ipv4, .mangle)
 
 /// A rule for each letter; equal letters, equal rules.
-func rule(_ letter: Character) -> Rule {
+package func rule(_ letter: Character) -> Rule {
     let port = UInt16(letter.asciiValue ?? 0)
     return Rule(transport: TransportMatch(.tcp, .destination(PortRange(port))), comment: String(letter), target: .returnToCaller)
 }
 
 /// The rule of the letter, as the kernel has it after some packets.
-func standing(_ letter: Character, packets: UInt64 = 0) -> KernelRule {
+package func standing(_ letter: Character, packets: UInt64 = 0) -> KernelRule {
     KernelRule(.rule(rule(letter)), counters: Counters(packets: packets, bytes: packets * 100))
 }
 
 /// One letter for each rule.
-func letters(_ rules: [KernelRule]) -> String { String(rules.map { $0.content.comment?.first ?? "?" }) }
+package func letters(_ rules: [KernelRule]) -> String { String(rules.map { $0.content.comment?.first ?? "?" }) }
 
-func chainName(_ text: String) -> ChainName { ChainName(fromKernel: text) }
+package func chainName(_ text: String) -> ChainName { ChainName(fromKernel: text) }
 
 /// The table with these chains of rules, by letter; `>` is our jump.
-func table(_ id: TableID, _ chains: KeyValuePairs<String, String>, packets: UInt64 = 0) -> TableSnapshot {
+package func table(_ id: TableID, _ chains: KeyValuePairs<String, String>, packets: UInt64 = 0) -> TableSnapshot {
     var table = TableSnapshot.empty(id)
     for (name, text) in chains {
         let rules = text.map { letter in
@@ -35,12 +33,12 @@ func table(_ id: TableID, _ chains: KeyValuePairs<String, String>, packets: UInt
 }
 
 /// A ruleset of these chains of rules, by letter.
-func ruleset(_ tables: [TableID: KeyValuePairs<String, String>]) -> Ruleset {
+package func ruleset(_ tables: [TableID: KeyValuePairs<String, String>]) -> Ruleset {
     Ruleset(tables: tables.mapValues { chains in chains.map { Chain(chainName($0.key), $0.value.map(rule)) } })
 }
 
 /// The chains that are not empty, with a letter for each rule: `PREROUTING: x>  FWMARKD-MARK: AB`.
-func picture(_ table: TableSnapshot?) -> String {
+package func picture(_ table: TableSnapshot?) -> String {
     guard let table else { return "absent" }
     return table.chains.filter { !$0.rules.isEmpty || !$0.isBuiltIn }.map { chain in
         let rules = chain.rules.map { $0.isOurJump ? ">" : letters([$0]) }.joined()
