@@ -60,7 +60,7 @@ uninstall:                       ## take away what install put there; /etc/fwmar
 	@scripts/install --remove "$(PREFIX)" "$(DESTDIR)"
 
 deb: deps-deb release            ## dist/fwmarkd_VERSION_ARCH.deb
-	@packaging/build-deb
+	@packaging/build-deb $(BINARIES)
 
 ## The rest
 deps: deps-build deps-test deps-lint deps-demo   ## install the Debian packages that are missing
