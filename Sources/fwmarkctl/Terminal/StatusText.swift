@@ -57,7 +57,9 @@ struct StatusText {
         lines += status.configuration.faults.map { style.red("fault") + "    " + $0.text }
         lines += status.warnings.map { style.yellow("warning") + "  " + $0 }
         if let error = status.lastError {
-            lines.append("\(style.bold("error"))    \(HumanText.time(error.time))  \(error.message)")
+            // Further lines are faults, which are shown as such as long as they stand.
+            let first = error.message.prefix { $0 != "\n" }
+            lines.append("\(style.bold("error"))    \(HumanText.time(error.time))  \(first)")
         }
         if !status.services.isEmpty { lines += [""] + services.lines(columns: columns, style) }
         if !status.masquerades.isEmpty { lines += [""] + masquerades.lines(columns: columns, style) }
