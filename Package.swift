@@ -6,6 +6,8 @@ let package = Package(
     products: [
         .executable(name: "fwmarkd", targets: ["fwmarkd"]),
         .executable(name: "fwmarkctl", targets: ["fwmarkctl"]),
+        // For Benchmarks/, a package of its own.
+        .library(name: "FwmarkdCore", targets: ["Rules", "ConfigurationFile", "Planner", "Netfilter", "Reconciler"]),
     ],
     dependencies: [
         // No traits: the default ones bring in the whole of Foundation (45 MB a program).

@@ -181,7 +181,7 @@ struct EntryDecoder {
         }
         zero(entry.layout.comefrom..<entry.layout.comefrom + 4)
         zero(entry.layout.counters..<entry.layout.counters + 16)
-        for part in entry.matches + [entry.target] {
+        for part in Array(entry.matches) + [entry.target] {
             let name = part.header - entry.start + EntryLayout.headerName
             zero(name + entry.name(part).utf8.count..<name + EntryLayout.nameSize)
         }

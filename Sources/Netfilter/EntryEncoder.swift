@@ -1,56 +1,72 @@
 internal import CNetfilter
+import Glibc
 internal import Rules
 
 /// Rules as the kernel takes them: an `ipt_entry` or `ip6t_entry`, its matches and its target in one piece.
 ///
-/// The bytes equal those that `iptables-legacy` makes of the rule's text; KernelTests compares them kind by kind.
+/// The bytes equal those that `iptables-legacy` makes of the rule's text; KernelTests compares them kind by kind. One encoder
+/// makes one entry after the other in the same memory.
 struct EntryEncoder {
     private let layout: EntryLayout
-    private var bytes: [UInt8]
+    /// The entry, and room behind it.
+    private var bytes = [UInt8](repeating: 0, count: EntryEncoder.room)
+    /// How long the entry is.
+    private var count = 0
+    /// In which table a jump's target is to be found; nil: jumps bear the chain's name, as libiptc takes them.
+    private var image: TableImage?
 
-    /// The entry of what a rule says, with the given counters in it.
+    /// Room for the longest entry of ours: IPv6, sctp, a comment, source translation.
+    private static let room = 1024
+
+    /// An encoder of the family's entries.
+    init(_ family: Family) { layout = EntryLayout.of(family) }
+
+    /// Calls `body` with the entry of what a rule says, as libiptc takes it, with the rule's counters in it.
     ///
     /// - Throws: `unencodable` for a value that the kernel's structures have no room for, or of the other family.
-    static func encode(_ rule: KernelRule, _ family: Family) throws(NetfilterError) -> [UInt8] {
-        let layout = EntryLayout.of(family)
+    mutating func withEntry<Result>(
+        _ rule: KernelRule, _ body: (UnsafeRawBufferPointer) -> Result
+    ) throws(NetfilterError) -> Result {
+        image = nil
         switch rule.content {
         case .rule(let content):
-            var encoder = EntryEncoder(layout: layout, bytes: [UInt8](repeating: 0, count: layout.size))
-            encoder.bytes.reserveCapacity(layout.size + 192)
-            try encoder.encode(content)
-            encoder.put(rule.counters.packets, at: layout.counters)
-            encoder.put(rule.counters.bytes, at: layout.counters + 8)
-            return encoder.bytes
+            try encode(content)
         case .opaque(let content):
-            var encoder = EntryEncoder(layout: layout, bytes: content.entry)
-            encoder.put(rule.counters.packets, at: layout.counters)
-            encoder.put(rule.counters.bytes, at: layout.counters + 8)
-            return encoder.bytes
+            count = content.entry.count
+            if bytes.count < count { bytes = [UInt8](repeating: 0, count: count) }
+            bytes.replaceSubrange(..<count, with: content.entry)
         }
+        put(rule.counters.packets, at: layout.counters)
+        put(rule.counters.bytes, at: layout.counters + 8)
+        // An array's storage is aligned to 16 bytes at least, an entry to 8.
+        return bytes.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[..<count])) }
     }
 
-    /// The matches and targets that the rule needs of the kernel.
-    static func extensions(of rule: Rule, _ family: Family) -> [Extension] {
-        var result: [Extension] = []
-        switch rule.transport?.ports {
-        case .source, .destination:
-            result.append(Extension(kind: .match, name: rule.transport?.transport.rawValue ?? "", revision: 0))
-        case .sources, .destinations: result.append(Extension(kind: .match, name: "multiport", revision: 1))
-        case .any, nil: break
+    /// Whether the entry of that number is, byte by byte, the one that the rule would have; counters do not matter.
+    mutating func isEqual(_ rule: Rule, _ image: TableImage, _ number: Int) -> Bool {
+        self.image = image
+        let start = image.offsets[number]
+        guard (try? encode(rule)) != nil, image.offsets[number + 1] - start == count else { return false }
+        // All but comefrom and the counters, with which the entry's head ends.
+        return isEqual(0..<layout.comefrom, image.bytes, at: start) && isEqual(layout.size..<count, image.bytes, at: start)
+    }
+
+    private func isEqual(_ range: Range<Int>, _ other: [UInt8], at start: Int) -> Bool {
+        bytes.withUnsafeBytes { bytes in
+            other.withUnsafeBytes { other in
+                let left = UnsafeRawBufferPointer(rebasing: bytes[range])
+                let right = UnsafeRawBufferPointer(rebasing: other[start + range.lowerBound..<start + range.upperBound])
+                guard let left = left.baseAddress, let right = right.baseAddress else { return false }
+                return memcmp(left, right, range.count) == 0
+            }
         }
-        if rule.comment != nil { result.append(Extension(kind: .match, name: "comment", revision: 0)) }
-        switch rule.target {
-        case .mark: result.append(Extension(kind: .target, name: "MARK", revision: 2))
-        case .masquerade: result.append(Extension(kind: .target, name: "MASQUERADE", revision: 0))
-        case .sourceNAT: result.append(Extension(kind: .target, name: "SNAT", revision: family == .ipv4 ? 0 : 1))
-        case .jump, .goTo, .returnToCaller, .accept, .drop: break
-        }
-        return result
     }
 
     // MARK: - The entry itself
 
     private mutating func encode(_ rule: Rule) throws(NetfilterError) {
+        clear(0..<layout.size)
+        count = layout.size
         try put(rule.source, at: layout.source, mask: layout.sourceMask, inverted: EntryLayout.sourceInverted)
         try put(rule.destination, at: layout.destination, mask: layout.destinationMask, inverted: EntryLayout.destinationInverted)
         put(rule.inInterface, at: layout.inInterface, mask: layout.inInterfaceMask)
@@ -67,9 +83,9 @@ struct EntryEncoder {
             let data = appendHeader("comment", revision: 0, dataSize: MemoryLayout<xt_comment_info>.size)
             put(comment, at: data)
         }
-        put(UInt16(bytes.count), at: layout.targetOffset)
+        put(UInt16(count), at: layout.targetOffset)
         try append(rule.target)
-        put(UInt16(bytes.count), at: layout.nextOffset)
+        put(UInt16(count), at: layout.nextOffset)
     }
 
     private mutating func put(_ match: AddressMatch?, at offset: Int, mask: Int, inverted: UInt8) throws(NetfilterError) {
@@ -164,19 +180,29 @@ struct EntryEncoder {
         case .sourceNAT(let address):
             try appendTranslation("SNAT", to: address)
         case .jump(let chain):
-            appendStandard(chain.text)
+            try append(jumpTo: chain)
         case .goTo(let chain):
             bytes[layout.flags] |= layout.gotoFlag
-            appendStandard(chain.text)
-        case .returnToCaller: appendStandard("RETURN")
-        case .accept: appendStandard("ACCEPT")
-        case .drop: appendStandard("DROP")
+            try append(jumpTo: chain)
+        case .returnToCaller: append(verdict: "RETURN", EntryLayout.verdictReturn)
+        case .accept: append(verdict: "ACCEPT", EntryLayout.verdictAccept)
+        case .drop: append(verdict: "DROP", EntryLayout.verdictDrop)
         }
     }
 
-    /// libiptc takes a verdict or a chain by its name in the header, and puts the number in when it commits.
-    private mutating func appendStandard(_ name: String) {
-        _ = appendHeader(name, revision: 0, dataSize: MemoryLayout<CInt>.size)
+    private mutating func append(jumpTo chain: ChainName) throws(NetfilterError) {
+        guard let image else { return append(verdict: chain.text, 0) }
+        guard let verdict = image.verdict(of: chain) else {
+            throw NetfilterError(.unencodable, "there is no chain \(chain) to jump to")
+        }
+        append(verdict: chain.text, verdict)
+    }
+
+    /// libiptc takes a verdict or a chain by its name in the header, and puts the number in when it commits; in the kernel the
+    /// name is empty.
+    private mutating func append(verdict name: String, _ number: Int32) {
+        let data = appendHeader(image == nil ? name : "", revision: 0, dataSize: MemoryLayout<CInt>.size)
+        if image != nil { put(number, at: data) }
     }
 
     private mutating func appendTranslation(_ name: String, to address: Address?) throws(NetfilterError) {
@@ -211,13 +237,20 @@ struct EntryEncoder {
 
     /// Appends a header and room for its data; returns where the data begin.
     private mutating func appendHeader(_ name: String, revision: UInt8, dataSize: Int) -> Int {
-        let start = bytes.count
+        let start = count
         let size = EntryLayout.headerSize + fwmarkd_xt_align(dataSize)
-        bytes.append(contentsOf: repeatElement(0, count: size))
+        count += size
+        clear(start..<count)
         put(UInt16(size), at: start)
         put(name, at: start + EntryLayout.headerName)
         bytes[start + EntryLayout.headerRevision] = revision
         return start + EntryLayout.headerSize
+    }
+
+    private mutating func clear(_ range: Range<Int>) {
+        bytes.withUnsafeMutableBytes { bytes in
+            _ = UnsafeMutableRawBufferPointer(rebasing: bytes[range]).initializeMemory(as: UInt8.self, repeating: 0)
+        }
     }
 
     private mutating func put(_ address: Address, at offset: Int) throws(NetfilterError) {

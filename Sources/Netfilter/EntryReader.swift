@@ -1,58 +1,78 @@
 internal import CNetfilter
 internal import Rules
 
-/// One entry within the bytes of a table, whose bounds were checked when the reader was made: every match and the target lie
-/// inside it, each with room for its header.
+/// One entry within the bytes of a table, whose bounds were checked: every match and the target lie inside it, each with room
+/// for its header.
 struct EntryReader {
     /// A match or a target: where its data lie.
     struct Part {
-        /// Where the header begins, from the table's start.
+        /// Where the header begins, from the beginning of the bytes.
         let header: Int
         /// How many bytes of data follow the header.
         let dataSize: Int
 
         var data: Int { header + EntryLayout.headerSize }
+
+        init(_ bytes: [UInt8], at header: Int) {
+            self.header = header
+            dataSize = Int(bytes.load(UInt16.self, at: header)) - EntryLayout.headerSize
+        }
+    }
+
+    /// The matches of an entry in order.
+    struct Matches: Sequence, IteratorProtocol {
+        fileprivate let bytes: [UInt8]
+        fileprivate var offset: Int
+        fileprivate let end: Int
+
+        mutating func next() -> Part? {
+            guard offset < end else { return nil }
+            let part = Part(bytes, at: offset)
+            offset = part.data + part.dataSize
+            return part
+        }
     }
 
     let layout: EntryLayout
     let bytes: [UInt8]
-    /// Where the entry begins and ends, from the table's start.
-    let start: Int
-    let end: Int
-    let matches: [Part]
-    let target: Part
+    /// Where the entry begins, where its target begins, and where it ends, from the beginning of the bytes.
+    let start, targetStart, end: Int
+
+    var matches: Matches { Matches(bytes: bytes, offset: start + layout.size, end: targetStart) }
+    var hasMatches: Bool { targetStart > start + layout.size }
+    var target: Part { Part(bytes, at: targetStart) }
+
+    /// The entry at `start`, which was checked before.
+    init(checked bytes: [UInt8], at start: Int, _ layout: EntryLayout) {
+        self.layout = layout
+        self.bytes = bytes
+        self.start = start
+        targetStart = start + Int(bytes.load(UInt16.self, at: start + layout.targetOffset))
+        end = start + Int(bytes.load(UInt16.self, at: start + layout.nextOffset))
+    }
 
     /// The entry at `start`.
     ///
     /// - Throws: `malformed` when a size or an offset leads out of the entry or of the table.
     init(_ bytes: [UInt8], at start: Int, _ layout: EntryLayout) throws(NetfilterError) {
-        self.layout = layout
-        self.bytes = bytes
-        self.start = start
         guard start >= 0, start + layout.size <= bytes.count else { throw .malformed("an entry's head passes the end", start) }
-        let targetOffset = Int(bytes.load(UInt16.self, at: start + layout.targetOffset))
-        let nextOffset = Int(bytes.load(UInt16.self, at: start + layout.nextOffset))
-        end = start + nextOffset
-        guard end <= bytes.count, targetOffset >= layout.size, targetOffset + EntryLayout.headerSize <= nextOffset else {
-            throw .malformed("an entry's offsets \(targetOffset) and \(nextOffset) do not fit", start)
+        self.init(checked: bytes, at: start, layout)
+        guard end <= bytes.count, targetStart >= start + layout.size, targetStart + EntryLayout.headerSize <= end else {
+            throw .malformed("an entry's offsets \(targetStart - start) and \(end - start) do not fit", start)
         }
-        var matches: [Part] = []
         var offset = start + layout.size
-        while offset < start + targetOffset {
-            let room = start + targetOffset - offset
+        while offset < targetStart {
+            let room = targetStart - offset
             let size = room >= EntryLayout.headerSize ? Int(bytes.load(UInt16.self, at: offset)) : 0
             guard size >= EntryLayout.headerSize, size <= room else {
                 throw .malformed("a match of \(size) bytes in room of \(room)", offset)
             }
-            matches.append(Part(header: offset, dataSize: size - EntryLayout.headerSize))
             offset += size
         }
-        let targetSize = Int(bytes.load(UInt16.self, at: start + targetOffset))
-        guard targetSize >= EntryLayout.headerSize, targetSize <= nextOffset - targetOffset else {
-            throw .malformed("a target of \(targetSize) bytes in room of \(nextOffset - targetOffset)", start)
+        let size = Int(bytes.load(UInt16.self, at: targetStart))
+        guard size >= EntryLayout.headerSize, size <= end - targetStart else {
+            throw .malformed("a target of \(size) bytes in room of \(end - targetStart)", start)
         }
-        self.matches = matches
-        self.target = Part(header: start + targetOffset, dataSize: targetSize - EntryLayout.headerSize)
     }
 
     // MARK: - Names

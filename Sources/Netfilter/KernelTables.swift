@@ -9,6 +9,7 @@ public import Rules
 public struct KernelTables: Sendable {
     /// The xtables lock's file.
     public let lockPath: String
+    private let buffers = TableBuffers()
 
     /// The tables behind this lock.
     public init(lockPath: String = XtablesLock.defaultPath) {
@@ -56,23 +57,22 @@ public struct KernelTables: Sendable {
     /// The table as it stands now; nil if the namespace has no such table yet.
     public func snapshot(_ id: TableID) throws(NetfilterError) -> TableSnapshot? {
         guard try exists(id) else { return nil }
-        let (info, bytes) = try TableSocket(id.family).entries(id.table)
-        return try TableDecoder.decode(id, bytes, info)
+        return TableSnapshot(try TableSocket(id.family).image(id.table, buffers))
     }
 
     /// What the kernel lacks for the rules: a sentence for each missing match or target, or revision of one.
     public func missingExtensions(for rules: some Sequence<Rule>, _ family: Family) throws(NetfilterError) -> [String] {
-        var needed: Set<Extension> = []
-        for rule in rules { needed.formUnion(EntryEncoder.extensions(of: rule, family)) }
+        var needed: Extensions = []
+        for rule in rules { needed.formUnion(Extensions(of: rule)) }
         guard !needed.isEmpty else { return [] }
         let socket = try TableSocket(family)
-        return needed.compactMap { socket.missing($0) }.sorted()
+        return needed.list(family).compactMap { socket.missing($0) }
     }
 
     /// Makes the changes in libiptc's copy of the table, ready to be committed.
     public func prepare(_ id: TableID, _ edits: [TableEdit]) throws(NetfilterError) -> PreparedTable {
         let handle = try TableHandle(id)
-        for edit in edits { try handle.apply(edit) }
+        try handle.apply(edits)
         return PreparedTable(handle)
     }
 

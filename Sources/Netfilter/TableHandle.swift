@@ -24,18 +24,24 @@ struct TableHandle: ~Copyable {
         if id.family == .ipv4 { iptc_free(handle) } else { ip6tc_free(handle) }
     }
 
+    /// Makes the changes in the copy, in order.
+    func apply(_ edits: [TableEdit]) throws(NetfilterError) {
+        var encoder = EntryEncoder(id.family)
+        for edit in edits { try apply(edit, &encoder) }
+    }
+
     /// Makes one change in the copy.
     ///
     /// - Throws: `refused` when libiptc cannot do it (no such chain, no such rule, a chain still in use), `unencodable`.
-    func apply(_ edit: TableEdit) throws(NetfilterError) {
+    private func apply(_ edit: TableEdit, _ encoder: inout EntryEncoder) throws(NetfilterError) {
         let isDone =
             switch edit {
             case .createChain(let name):
                 withLabel(name) { id.family == .ipv4 ? iptc_create_chain($0, handle) : ip6tc_create_chain($0, handle) }
             case .append(let name, let rule):
-                try insert(rule, into: name, at: nil)
+                try insert(rule, into: name, at: nil, &encoder)
             case .insert(let name, let index, let rule):
-                try insert(rule, into: name, at: index)
+                try insert(rule, into: name, at: index, &encoder)
             case .delete(let name, let index):
                 delete(index, from: name)
             case .deleteJump(let name, let index):
@@ -85,11 +91,11 @@ struct TableHandle: ~Copyable {
         return comment == Ruleset.jumpComment && ChainName(fromKernel: target).isOurs
     }
 
-    private func insert(_ rule: KernelRule, into name: ChainName, at index: Int?) throws(NetfilterError) -> CInt {
-        let entry = try EntryEncoder.encode(rule, id.family)
-        return withLabel(name) { label in
-            entry.withUnsafeBytes { bytes in
-                // An array's storage is aligned to 16 bytes at least, an entry to 8.
+    private func insert(
+        _ rule: KernelRule, into name: ChainName, at index: Int?, _ encoder: inout EntryEncoder
+    ) throws(NetfilterError) -> CInt {
+        try encoder.withEntry(rule) { bytes in
+            withLabel(name) { label in
                 switch (id.family, index) {
                 case (.ipv4, let index?):
                     iptc_insert_entry(label, bytes.assumingMemoryBound(to: ipt_entry.self).baseAddress, UInt32(index), handle)

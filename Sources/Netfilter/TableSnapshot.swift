@@ -111,10 +111,14 @@ public struct ChainSnapshot: Sendable, Hashable {
     /// Its policy; nil for a chain that somebody made.
     public let policy: Policy?
     /// Its rules in order.
-    public let rules: [KernelRule]
+    public let rules: KernelRules
 
     /// A chain of these parts; without a policy one that somebody made.
     public init(name: ChainName, policy: Policy?, rules: [KernelRule]) {
+        self.init(name: name, policy: policy, rules: KernelRules(rules))
+    }
+
+    init(name: ChainName, policy: Policy?, rules: KernelRules) {
         self.name = name
         self.policy = policy
         self.rules = rules
@@ -125,20 +129,46 @@ public struct ChainSnapshot: Sendable, Hashable {
 }
 
 /// A table as it stood in the kernel at one moment.
-public struct TableSnapshot: Sendable, Hashable {
+public struct TableSnapshot: Sendable {
     /// Which table.
     public let id: TableID
     /// Its chains in the kernel's order: built-in ones first.
     public let chains: [ChainSnapshot]
+    private let numbers: [ChainName: Int]
 
     /// A snapshot of these chains.
     public init(_ id: TableID, chains: [ChainSnapshot]) {
         self.id = id
         self.chains = chains
+        numbers = Dictionary(chains.enumerated().map { ($0.element.name, $0.offset) }, uniquingKeysWith: { first, _ in first })
     }
 
+    /// The chains in the image.
+    init(_ image: TableImage) {
+        id = image.id
+        numbers = image.numbers
+        chains = image.chains.map { chain in
+            ChainSnapshot(
+                name: chain.name, policy: chain.policy.map { image.policy($0) }, rules: KernelRules(image, chain.entries))
+        }
+    }
+
+    /// The number of the chain of that name in `chains`.
+    public func number(of name: ChainName) -> Int? { numbers[name] }
+
     /// The chain of that name.
-    public subscript(_ name: ChainName) -> ChainSnapshot? { chains.first { $0.name == name } }
+    public subscript(_ name: ChainName) -> ChainSnapshot? { numbers[name].map { chains[$0] } }
+}
+
+extension TableSnapshot: Hashable {
+    /// Whether the tables have the same chains with the same rules and counters.
+    public static func == (left: TableSnapshot, right: TableSnapshot) -> Bool { left.id == right.id && left.chains == right.chains }
+
+    /// The hash of the table and its chains.
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(id)
+        hasher.combine(chains)
+    }
 }
 
 /// What `IPT_SO_GET_INFO` tells of a table without reading it.

@@ -31,18 +31,27 @@ struct TableSocket: ~Copyable {
         return info
     }
 
-    /// All entries of the table, with the information that fits them: `IPT_SO_GET_ENTRIES` or `IP6T_SO_GET_ENTRIES`.
-    ///
-    /// The buffer is zeroed beforehand: the kernel writes names up to their NUL only.
-    func entries(_ table: Table) throws(NetfilterError) -> (info: ipt_getinfo, bytes: [UInt8]) {
-        let start = family == .ipv4 ? fwmarkd_ipt_entries_offset() : fwmarkd_ip6t_entries_offset()
+    /// The whole table: `IPT_SO_GET_ENTRIES` or `IP6T_SO_GET_ENTRIES`.
+    func image(_ table: Table, _ buffers: TableBuffers? = nil) throws(NetfilterError) -> TableImage {
+        let id = TableID(family, table)
+        let (info, bytes) = try entries(table) { size in
+            buffers?.take(size, for: id) ?? [UInt8](repeating: 0, count: size)
+        }
+        return try TableImage(id, bytes, from: entriesStart, info, buffers: buffers)
+    }
+
+    /// Where entries begin in the answer.
+    private var entriesStart: Int { family == .ipv4 ? fwmarkd_ipt_entries_offset() : fwmarkd_ip6t_entries_offset() }
+
+    private func entries(_ table: Table, _ buffer: (Int) -> [UInt8]) throws(NetfilterError) -> (info: ipt_getinfo, bytes: [UInt8]) {
         let option = family == .ipv4 ? fwmarkd_ipt_so_get_entries : fwmarkd_ip6t_so_get_entries
         let doing = "reading \(TableID(family, table))"
         // Between asking the size and reading, the table may change its size (EAGAIN): a bounded number of attempts.
         for _ in 0..<100 {
             let info = try self.info(table)
-            var buffer = [UInt8](repeating: 0, count: start + Int(info.size))
-            let result = buffer.withUnsafeMutableBytes { bytes -> CInt in
+            var bytes = buffer(entriesStart + Int(info.size))
+            let result = bytes.withUnsafeMutableBytes { bytes -> CInt in
+                // ip6t_get_entries has the same members.
                 var head = ipt_get_entries()
                 withUnsafeMutableBytes(of: &head.name) { copyName(table.rawValue, into: $0) }
                 head.size = info.size
@@ -57,7 +66,7 @@ struct TableSocket: ~Copyable {
             // A table of the same size may have come between; its chains may begin elsewhere.
             let after = try self.info(table)
             let isOne = withUnsafeBytes(of: info) { before in withUnsafeBytes(of: after) { before.elementsEqual($0) } }
-            if isOne { return (info, Array(buffer[start...])) }
+            if isOne { return (info, bytes) }
         }
         throw NetfilterError(errno: EAGAIN, doing)
     }
@@ -94,14 +103,6 @@ struct TableSocket: ~Copyable {
         return NetfilterError(
             .notSupported, errno: number, "\(doing): the kernel has no such table; load the module \(module)")
     }
-}
-
-/// A match or a target that the kernel must have.
-struct Extension: Hashable {
-    enum Kind: String { case match, target }
-    let kind: Kind
-    let name: String
-    let revision: UInt8
 }
 
 /// Writes the name, its NUL and zeros into a field of a C structure, cut off where the field ends.

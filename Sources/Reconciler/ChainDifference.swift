@@ -15,24 +15,22 @@ struct ChainDifference {
     /// Wanted rules that are put in, rising by place.
     private(set) var inserted: [(index: Int, rule: KernelRule, isMoved: Bool)] = []
 
-    init(from standing: [KernelRule], to wanted: [KernelRule]) {
-        guard !standing.isEmpty else {
-            inserted = wanted.enumerated().map { ($0.offset, $0.element, false) }
-            return
-        }
-        // What is equal at both ends is by far the most, and is set aside before anything is hashed.
-        let shorter = min(standing.count, wanted.count)
-        var head = 0
-        while head < shorter, standing[head].content == wanted[head].content { head += 1 }
-        var tail = 0
-        while tail < shorter - head,
-            standing[standing.count - 1 - tail].content == wanted[wanted.count - 1 - tail].content
-        {
-            tail += 1
-        }
+    /// Whether nothing differs.
+    var isEmpty: Bool { removed.isEmpty && inserted.isEmpty }
 
+    init(from standing: KernelRules, to wanted: KernelRules) {
+        // What is equal at both ends is by far the most, and is set aside before anything is decoded or hashed.
+        let (head, tail) = standing.commonEnds(with: wanted)
         let standingMiddle = head..<standing.count - tail
         let wantedMiddle = head..<wanted.count - tail
+        guard !standingMiddle.isEmpty else {
+            inserted = wantedMiddle.map { ($0, wanted[$0], false) }
+            return
+        }
+        guard !wantedMiddle.isEmpty else {
+            removed = Array(standingMiddle)
+            return
+        }
         var places: [KernelRule.Content: [Int]] = [:]
         for index in standingMiddle.reversed() { places[standing[index].content, default: []].append(index) }
         let partners = wantedMiddle.map { places[wanted[$0].content]?.popLast() }

@@ -21,7 +21,7 @@ public struct TableDifference: Sendable, Hashable {
             /// Its name.
             public var name: ChainName
             /// Its rules, with the counters that those get which have to be put in.
-            public var rules: [KernelRule]
+            public var rules: KernelRules
         }
 
         /// One of our jumps.
@@ -35,7 +35,7 @@ public struct TableDifference: Sendable, Hashable {
         /// What the ruleset wants of the table.
         public init(_ ruleset: Ruleset, _ id: TableID) {
             chains = (ruleset.tables[id] ?? []).map { chain in
-                GoalChain(name: chain.name, rules: chain.rules.map { KernelRule(.rule($0)) })
+                GoalChain(name: chain.name, rules: KernelRules(chain.rules))
             }
             let jump = GoalJump(rule: KernelRule(.rule(Ruleset.jump(into: id.table))), number: nil)
             jumps = chains.isEmpty ? [:] : [id.table.hook: [jump]]
@@ -49,8 +49,8 @@ public struct TableDifference: Sendable, Hashable {
                 if chain.name.isOurs {
                     chains.append(GoalChain(name: chain.name, rules: chain.rules))
                 } else {
-                    let jumps = chain.rules.enumerated().filter(\.element.isOurJump)
-                    if !jumps.isEmpty { self.jumps[chain.name] = jumps.map { GoalJump(rule: $0.element, number: $0.offset) } }
+                    let jumps = chain.rules.leadingIntoOurChains.map { GoalJump(rule: chain.rules[$0], number: $0) }
+                    self.jumps[chain.name] = jumps.filter(\.rule.isOurJump)
                 }
             }
         }
@@ -72,26 +72,28 @@ public struct TableDifference: Sendable, Hashable {
     public init(_ id: TableID, from snapshot: TableSnapshot?, to goal: Goal, hookPosition: HookPosition) {
         self.id = id
         let standing = snapshot?.chains ?? []
-        let ours = Dictionary(standing.filter { $0.name.isOurs }.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
-        let wanted = Set(goal.chains.map(\.name))
-        let doomed = standing.filter { $0.name.isOurs && !wanted.contains($0.name) }
+        var isWanted = [Bool](repeating: false, count: standing.count)
+        var missing: [ChainName] = []
+        var differences: [(name: ChainName, standing: KernelRules, ChainDifference)] = []
+        for chain in goal.chains {
+            let number = snapshot?.number(of: chain.name)
+            if let number { isWanted[number] = true } else { missing.append(chain.name) }
+            let rules = number.map { standing[$0].rules } ?? []
+            let difference = ChainDifference(from: rules, to: chain.rules)
+            if !difference.isEmpty { differences.append((chain.name, rules, difference)) }
+        }
+        let doomed = standing.indices.filter { standing[$0].name.isOurs && !isWanted[$0] }.map { standing[$0] }
 
         // Chains before the rules that lead to them. libiptc keeps chains sorted: in order each is put at the end.
-        let missing = goal.chains.map(\.name).filter { ours[$0] == nil }.sorted()
-        for name in missing {
+        for name in missing.sorted() {
             edits.append(.createChain(name))
             changes.append(Change(.addChain, id, name))
         }
-
-        let differences = goal.chains.map { chain in
-            let standing = ours[chain.name]?.rules ?? []
-            return (chain.name, standing: standing, ChainDifference(from: standing, to: chain.rules))
-        }
         // A rule that leaves one chain of ours for another one takes its counters with it.
         var leaving = Leaving()
-        for chain in doomed { leaving.add(chain.rules) }
-        for (_, standing, difference) in differences { leaving.add(difference.removed.map { standing[$0] }) }
-        for (_, standing, difference) in differences { leaving.take(difference.moved.map { standing[$0] }) }
+        for chain in doomed { leaving.add(chain.rules, chain.rules.indices) }
+        for (_, standing, difference) in differences { leaving.add(standing, difference.removed) }
+        for (_, standing, difference) in differences { leaving.take(standing, difference.moved) }
         for (name, standing, difference) in differences { change(name, standing, difference, &leaving) }
 
         for chain in standing where !chain.name.isOurs {
@@ -106,7 +108,7 @@ public struct TableDifference: Sendable, Hashable {
     // MARK: - Our chains
 
     private mutating func change(
-        _ name: ChainName, _ standing: [KernelRule], _ difference: ChainDifference, _ leaving: inout Leaving
+        _ name: ChainName, _ standing: KernelRules, _ difference: ChainDifference, _ leaving: inout Leaving
     ) {
         // From the end, so that the numbers of those before still hold.
         for index in difference.removed.reversed() { edits.append(.delete(name, index)) }
@@ -126,10 +128,11 @@ public struct TableDifference: Sendable, Hashable {
 
     private mutating func removeChains(_ doomed: [ChainSnapshot], _ standing: [ChainSnapshot]) {
         // A rule of somebody else's may still lead into a chain of ours; the kernel does not let that chain go.
+        guard !doomed.isEmpty else { return }
         var held: Set<ChainName> = []
         for chain in standing where !chain.name.isOurs {
-            for rule in chain.rules where !rule.isOurJump {
-                if let target = rule.content.chain { held.insert(target) }
+            for index in chain.rules.leadingIntoOurChains where !chain.rules[index].isOurJump {
+                if let target = chain.rules[index].content.chain { held.insert(target) }
             }
         }
         for chain in doomed where !chain.rules.isEmpty {
@@ -153,9 +156,9 @@ public struct TableDifference: Sendable, Hashable {
     // MARK: - The jumps
 
     private mutating func changeJumps(
-        in name: ChainName, _ standing: [KernelRule], to wanted: [Goal.GoalJump], _ hookPosition: HookPosition
+        in name: ChainName, _ standing: KernelRules, to wanted: [Goal.GoalJump], _ hookPosition: HookPosition
     ) {
-        let ours = standing.indices.filter { standing[$0].isOurJump }
+        let ours = standing.leadingIntoOurChains.filter { standing[$0].isOurJump }
         var staying: Set<Int> = []
         var missing: [Goal.GoalJump] = []
         for jump in wanted {
@@ -181,12 +184,15 @@ public struct TableDifference: Sendable, Hashable {
 private struct Leaving {
     private var counters: [KernelRule.Content: [Counters]] = [:]
 
-    mutating func add(_ rules: [KernelRule]) {
-        for rule in rules where rule.counters != Counters() { counters[rule.content, default: []].append(rule.counters) }
+    mutating func add(_ rules: KernelRules, _ numbers: some Sequence<Int>) {
+        for rule in numbers.lazy.map({ rules[$0] }) where rule.counters != Counters() {
+            counters[rule.content, default: []].append(rule.counters)
+        }
     }
 
-    mutating func take(_ rules: [KernelRule]) {
-        for rule in rules { _ = counters(for: rule.content) }
+    mutating func take(_ rules: KernelRules, _ numbers: [Int]) {
+        guard !counters.isEmpty else { return }
+        for number in numbers { _ = counters(for: rules[number].content) }
     }
 
     mutating func counters(for content: KernelRule.Content) -> Counters? {

@@ -131,7 +131,7 @@ extension TableSnapshot {
 
     /// The table after the edits; refuses what libiptc and the kernel refuse.
     package func applying(_ edits: [TableEdit]) throws(NetfilterError) -> TableSnapshot {
-        var rules = Dictionary(uniqueKeysWithValues: chains.map { ($0.name, $0.rules) })
+        var rules = Dictionary(uniqueKeysWithValues: chains.map { ($0.name, Array($0.rules)) })
         func refused(_ edit: TableEdit) -> NetfilterError { NetfilterError(.refused, errno: EINVAL, "\(id): \(edit)") }
         for edit in edits {
             switch edit {
@@ -172,7 +172,7 @@ extension TableSnapshot {
 
     /// Changes the rules of one chain, making the chain if need be, as somebody who skips the lock does.
     package mutating func change(_ name: ChainName, _ body: (inout [KernelRule]) -> Void) {
-        var rules = self[name]?.rules ?? []
+        var rules = Array(self[name]?.rules ?? [])
         body(&rules)
         let chain = ChainSnapshot(name: name, policy: self[name]?.policy, rules: rules)
         let others = chains.filter { $0.name != name || $0.isBuiltIn }.map { $0.name == name ? chain : $0 }

@@ -39,11 +39,18 @@ private let kinds: [(Family, TableID, Rule)] = {
             (family, .mangle, Rule(destination: network, target: .jump(ChainName(fromKernel: "FWMARKD-ONE")))),
             (family, .mangle, Rule(destination: network, target: .goTo(ChainName(fromKernel: "FWMARKD-345678901234567890ab")))),
             (family, .nat, Rule(source: network, outInterface: interface("eth1"), target: .masquerade)),
-            (family, .nat, Rule(
-                source: network, destination: inverted, outInterface: interface("p+"),
-                transport: TransportMatch(.tcp, .source(PortRange(20))), comment: "ftp", target: .masquerade)),
-            (family, .nat, Rule(
-                source: network, target: .sourceNAT(family == .ipv4 ? Address(ipv4: 0xcb00_710a) : Address(ipv6: 0x2001_0db8 << 96 | 0x10)))),
+            (
+                family, .nat,
+                Rule(
+                    source: network, destination: inverted, outInterface: interface("p+"),
+                    transport: TransportMatch(.tcp, .source(PortRange(20))), comment: "ftp", target: .masquerade)
+            ),
+            (
+                family, .nat,
+                Rule(
+                    source: network,
+                    target: .sourceNAT(family == .ipv4 ? Address(ipv4: 0xcb00_710a) : Address(ipv6: 0x2001_0db8 << 96 | 0x10)))
+            ),
         ]
     }
     return rules.map { ($0, TableID($0, $1), $2) }
@@ -58,18 +65,19 @@ struct EntryCodecTests {
         let (family, id, rule) = kinds[index]
         try await NetworkNamespace.run { namespace in
             let hook = id.table.hook
-            let input = "*\(id.table)\n" + chains.map { ":\($0) - [0:0]\n" }.joined() + "-A \(hook) \(rule.iptablesSyntax)\nCOMMIT\n"
+            let input =
+                "*\(id.table)\n" + chains.map { ":\($0) - [0:0]\n" }.joined() + "-A \(hook) \(rule.iptablesSyntax)\nCOMMIT\n"
             try namespace.run("\(family.command)-legacy-restore", input: input)
-            let theirs = try TableSocket(family).entries(id.table)
+            let theirs = try TableSocket(family).image(id.table)
             let snapshot = try #require(try KernelTables().snapshot(id))
             #expect(snapshot[hook]?.rules.map(\.content) == [.rule(rule)])
 
             let handle = try TableHandle(id)
-            try handle.apply(.append(hook, KernelRule(.rule(rule))))
-            try handle.apply(.delete(hook, 0))
+            try handle.apply([.append(hook, KernelRule(.rule(rule)))])
+            try handle.apply([.delete(hook, 0)])
             try handle.commit()
-            let ours = try TableSocket(family).entries(id.table)
-            let found = differences(try normalised(ours.bytes, family), try normalised(theirs.bytes, family))
+            let ours = try TableSocket(family).image(id.table)
+            let found = differences(try normalised(ours, family), try normalised(theirs, family))
             #expect(found == [], "\(rule.iptablesSyntax)")
             #expect(try KernelTables().snapshot(id)?[hook]?.rules.map(\.content) == [.rule(rule)])
         }
@@ -80,8 +88,8 @@ struct EntryCodecTests {
         let (family, id, rule) = kinds[index]
         try await NetworkNamespace.run { namespace in
             let handle = try TableHandle(id)
-            for chain in chains { try handle.apply(.createChain(chain)) }
-            try handle.apply(.append(id.table.hook, KernelRule(.rule(rule), counters: Counters(packets: 7, bytes: 4096))))
+            for chain in chains { try handle.apply([.createChain(chain)]) }
+            try handle.apply([.append(id.table.hook, KernelRule(.rule(rule), counters: Counters(packets: 7, bytes: 4096)))])
             try handle.commit()
             let saved = try namespace.run("\(family.command)-legacy-save", "-c", "-t", id.table.rawValue)
             #expect(saved.contains("\n[7:4096] -A \(id.table.hook) \(rule.iptablesSyntax)\n"), "\(saved)")
@@ -108,7 +116,9 @@ struct EntryCodecTests {
             try namespace.run(
                 "iptables-legacy-restore", input: isInHook ? input : input.replacingOccurrences(of: "PREROUTING", with: "FORWARD"))
             let hook = isInHook ? ChainName.prerouting : ChainName(fromKernel: "FORWARD")
-            let before = try namespace.run("iptables-legacy-save", "-t", "mangle").split(separator: "\n").filter { !$0.hasPrefix("#") }
+            let before = try namespace.run("iptables-legacy-save", "-t", "mangle").split(separator: "\n").filter {
+                !$0.hasPrefix("#")
+            }
             let snapshot = try #require(try KernelTables().snapshot(id))
             let rule = try #require(snapshot[hook]?.rules.first)
             guard case .opaque(let opaque) = rule.content else {
@@ -118,10 +128,12 @@ struct EntryCodecTests {
             #expect(opaque.chain?.text == (text.contains("FWMARKD-ONE") ? "FWMARKD-ONE" : nil))
             #expect(opaque.comment == (text.contains("not ours") ? "not ours" : nil))
             let handle = try TableHandle(id)
-            try handle.apply(.delete(hook, 0))
-            try handle.apply(.append(hook, rule))
+            try handle.apply([.delete(hook, 0)])
+            try handle.apply([.append(hook, rule)])
             try handle.commit()
-            let after = try namespace.run("iptables-legacy-save", "-t", "mangle").split(separator: "\n").filter { !$0.hasPrefix("#") }
+            let after = try namespace.run("iptables-legacy-save", "-t", "mangle").split(separator: "\n").filter {
+                !$0.hasPrefix("#")
+            }
             #expect(after == before)
         }
     }
@@ -152,19 +164,17 @@ struct EntryCodecTests {
 }
 
 /// The table's bytes without what may differ between equal rules: counters, `comefrom`, what stands behind the NUL of names.
-private func normalised(_ table: [UInt8], _ family: Family) throws -> [UInt8] {
-    var bytes = table
+private func normalised(_ table: TableImage, _ family: Family) throws -> [UInt8] {
+    var bytes = table.bytes
     let layout = EntryLayout.of(family)
-    var offset = 0
-    while offset < table.count {
-        let entry = try EntryReader(table, at: offset, layout)
+    for offset in table.offsets.dropLast() {
+        let entry = try EntryReader(table.bytes, at: offset, layout)
         for index in layout.counters..<layout.counters + 16 { bytes[offset + index] = 0 }
         for index in layout.comefrom..<layout.comefrom + 4 { bytes[offset + index] = 0 }
-        for part in entry.matches + [entry.target] {
+        for part in Array(entry.matches) + [entry.target] {
             let start = part.header + EntryLayout.headerName
             for index in start + entry.name(part).utf8.count..<start + EntryLayout.nameSize { bytes[index] = 0 }
         }
-        offset = entry.end
     }
     return bytes
 }

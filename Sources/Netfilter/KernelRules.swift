@@ -1,0 +1,101 @@
+internal import CNetfilter
+import Glibc
+public import Rules
+
+/// Rules in order: such as stand in the kernel, of which each is decoded when it is looked at, or such as are wanted.
+public struct KernelRules: RandomAccessCollection, Sendable {
+    private enum Storage: Sendable {
+        case entries(TableImage, Range<Int>)
+        case rules([Rule])
+        case values([KernelRule])
+    }
+
+    private let storage: Storage
+
+    /// These rules, which have seen nothing yet.
+    public init(_ rules: [Rule]) { storage = .rules(rules) }
+
+    /// These rules with their counters.
+    public init(_ rules: [KernelRule]) { storage = .values(rules) }
+
+    /// The rules in the entries of these numbers.
+    init(_ image: TableImage, _ entries: Range<Int>) { storage = .entries(image, entries) }
+
+    /// The number of the first rule: 0.
+    public var startIndex: Int { 0 }
+
+    /// How many rules there are.
+    public var endIndex: Int {
+        switch storage {
+        case .entries(_, let entries): entries.count
+        case .rules(let rules): rules.count
+        case .values(let rules): rules.count
+        }
+    }
+
+    /// The rule of that number, counted from 0.
+    public subscript(index: Int) -> KernelRule {
+        switch storage {
+        case .entries(let image, let entries): image.rule(entries.lowerBound + index)
+        case .rules(let rules): KernelRule(.rule(rules[index]))
+        case .values(let rules): rules[index]
+        }
+    }
+
+    /// The numbers of the rules that lead into a chain of ours.
+    public var leadingIntoOurChains: [Int] {
+        guard case .entries(let image, let entries) = storage else {
+            return indices.filter { self[$0].content.chain?.isOurs == true }
+        }
+        return entries.filter { image.target(of: $0)?.isOurs == true }.map { $0 - entries.lowerBound }
+    }
+
+    /// How many rules at the beginning, and how many of the rest at the end, say the same in both lists; counters do not matter.
+    public func commonEnds(with wanted: KernelRules) -> (head: Int, tail: Int) {
+        var comparison = Comparison(self, wanted)
+        let shorter = Swift.min(count, wanted.count)
+        var head = 0
+        while head < shorter, comparison.isEqual(head, head) { head += 1 }
+        var tail = 0
+        while tail < shorter - head, comparison.isEqual(count - 1 - tail, wanted.count - 1 - tail) { tail += 1 }
+        return (head, tail)
+    }
+
+    /// Compares rules one by one: the kernel's bytes with those that the wanted rule would have. Where bytes differ the rules may
+    /// still say the same; then the decoded rules decide.
+    private struct Comparison {
+        let standing: KernelRules
+        let wanted: KernelRules
+        var encoder: EntryEncoder?
+
+        init(_ standing: KernelRules, _ wanted: KernelRules) {
+            self.standing = standing
+            self.wanted = wanted
+            if case .entries(let image, _) = standing.storage { encoder = EntryEncoder(image.id.family) }
+        }
+
+        mutating func isEqual(_ left: Int, _ right: Int) -> Bool {
+            if case .entries(let image, let entries) = standing.storage, case .rules(let rules) = wanted.storage,
+                encoder?.isEqual(rules[right], image, entries.lowerBound + left) == true
+            {
+                return true
+            }
+            return standing[left].content == wanted[right].content
+        }
+    }
+}
+
+extension KernelRules: Hashable {
+    /// Whether the lists have the same rules with the same counters.
+    public static func == (left: KernelRules, right: KernelRules) -> Bool { left.elementsEqual(right) }
+
+    /// The hash of the rules, in order.
+    public func hash(into hasher: inout Hasher) {
+        for rule in self { hasher.combine(rule) }
+    }
+}
+
+extension KernelRules: ExpressibleByArrayLiteral {
+    /// The rules between the brackets.
+    public init(arrayLiteral elements: KernelRule...) { self.init(elements) }
+}

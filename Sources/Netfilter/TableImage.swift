@@ -1,0 +1,161 @@
+internal import CNetfilter
+internal import Rules
+
+/// A table as the kernel gave it, of which nothing is decoded but where its chains lie.
+///
+/// The layout is that of `struct ipt_replace` (linux/netfilter_ipv4/ip_tables.h): entries one behind the other; a built-in
+/// chain runs from its hook's offset to its policy, which stands at the hook's underflow; a chain that somebody made runs from
+/// an entry with an ERROR target, which bears its name, to an unconditional RETURN; a last ERROR target ends the table.
+final class TableImage: Sendable {
+    /// A chain in the table.
+    struct Span: Sendable {
+        let name: ChainName
+        /// The entry that holds the policy; nil for a chain that somebody made.
+        let policy: Int?
+        /// The numbers of the chain's rules among the table's entries.
+        let entries: Range<Int>
+    }
+
+    let id: TableID
+    /// The kernel's answer whole. Entries begin at `start`; offsets are counted from the beginning of the array.
+    let bytes: [UInt8]
+    let start: Int
+    /// Where each entry begins, and behind the last one where it ends.
+    let offsets: [Int]
+    /// The chains in the kernel's order.
+    let chains: [Span]
+    /// The chain that begins at the offset.
+    private let chainAt: [Int: Int]
+    /// The number of each chain in `chains`.
+    let numbers: [ChainName: Int]
+    private let buffers: TableBuffers?
+
+    /// The table whose entries begin at `start` of the bytes, and of which `info` tells the hooks. The bytes go back into the
+    /// buffers when nobody needs the image any more.
+    ///
+    /// - Throws: `malformed` when they do not follow the layout; never reads outside them.
+    init(_ id: TableID, _ bytes: [UInt8], from start: Int, _ info: ipt_getinfo, buffers: TableBuffers? = nil) throws(NetfilterError)
+    {
+        var walk = TableWalk(id, bytes, from: start, info)
+        try walk.run()
+        self.id = id
+        self.bytes = bytes
+        self.start = start
+        self.buffers = buffers
+        offsets = walk.offsets
+        chains = walk.chains
+        var chainAt: [Int: Int] = [:]
+        var numbers: [ChainName: Int] = [:]
+        chainAt.reserveCapacity(chains.count)
+        numbers.reserveCapacity(chains.count)
+        for (number, chain) in chains.enumerated() {
+            chainAt[offsets[chain.entries.lowerBound]] = number
+            numbers[chain.name] = number
+        }
+        self.chainAt = chainAt
+        self.numbers = numbers
+    }
+
+    deinit { buffers?.put(bytes, for: id) }
+
+    /// The chain to which a jump with this verdict leads: an offset from the first entry.
+    func chain(at verdict: Int32) -> ChainName? { chainAt[start + Int(verdict)].map { chains[$0].name } }
+
+    /// The verdict of a jump to the chain.
+    func verdict(of name: ChainName) -> Int32? {
+        numbers[name].map { Int32(truncatingIfNeeded: offsets[chains[$0].entries.lowerBound] - start) }
+    }
+
+    /// The rule in the entry of that number.
+    func rule(_ number: Int) -> KernelRule {
+        EntryDecoder(family: id.family, chain: chain(at:)).decode(entry(number))
+    }
+
+    /// The chain to which the entry of that number leads.
+    func target(of number: Int) -> ChainName? {
+        guard let verdict = entry(number).verdict, verdict >= 0 else { return nil }
+        return chain(at: verdict)
+    }
+
+    /// The policy in the entry of that number.
+    func policy(_ number: Int) -> ChainSnapshot.Policy {
+        let entry = entry(number)
+        return ChainSnapshot.Policy(verdict: entry.verdict == EntryLayout.verdictDrop ? "DROP" : "ACCEPT", counters: entry.counters)
+    }
+
+    private func entry(_ number: Int) -> EntryReader {
+        EntryReader(checked: bytes, at: offsets[number], EntryLayout.of(id.family))
+    }
+}
+
+/// Finds the entries and chains of a table.
+private struct TableWalk {
+    private let id: TableID
+    private let bytes: [UInt8]
+    private let start: Int
+    private let info: ipt_getinfo
+    private let layout: EntryLayout
+    var offsets: [Int] = []
+    var chains: [TableImage.Span] = []
+
+    init(_ id: TableID, _ bytes: [UInt8], from start: Int, _ info: ipt_getinfo) {
+        self.id = id
+        self.bytes = bytes
+        self.start = start
+        self.info = info
+        layout = EntryLayout.of(id.family)
+    }
+
+    /// The built-in chains of `valid_hooks`, by the offset of their first entry.
+    private var hooks: [Int: (name: ChainName, policy: Int)] {
+        let names = ["PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"]  // enum nf_inet_hooks, linux/netfilter.h
+        var hooks: [Int: (name: ChainName, policy: Int)] = [:]
+        withUnsafeBytes(of: info.hook_entry) { starts in
+            withUnsafeBytes(of: info.underflow) { policies in
+                for (hook, name) in names.enumerated() where info.valid_hooks & (1 << UInt32(hook)) != 0 {
+                    hooks[start + Int(starts.load(fromByteOffset: 4 * hook, as: UInt32.self))] =
+                        (ChainName(fromKernel: name), start + Int(policies.load(fromByteOffset: 4 * hook, as: UInt32.self)))
+                }
+            }
+        }
+        return hooks
+    }
+
+    mutating func run() throws(NetfilterError) {
+        let hooks = hooks
+        offsets.reserveCapacity(min(Int(info.num_entries), bytes.count / layout.size) + 1)
+        var open: (name: ChainName, policy: Int?, first: Int)?
+        var last: EntryReader?
+        var offset = start
+        while offset < bytes.count {
+            let entry = try EntryReader(bytes, at: offset, layout)
+            let number = offsets.count
+            offsets.append(offset)
+            if let hook = hooks[offset] {
+                try close(open, last, before: number)
+                open = (hook.name, hook.policy, number)
+            } else if let name = entry.errorName {
+                try close(open, last, before: number)
+                // The table's last entry has an ERROR target too, and heads no chain.
+                open = entry.end < bytes.count ? (ChainName(fromKernel: name), nil, number + 1) : nil
+            } else if open == nil {
+                throw .malformed("a rule stands outside of any chain", offset)
+            }
+            last = entry
+            offset = entry.end
+        }
+        try close(open, last, before: offsets.count)
+        offsets.append(offset)
+    }
+
+    /// Ends the open chain with the last entry, its policy, which is no rule of it.
+    private mutating func close(
+        _ open: (name: ChainName, policy: Int?, first: Int)?, _ last: EntryReader?, before number: Int
+    ) throws(NetfilterError) {
+        guard let (name, policy, first) = open else { return }
+        guard let last, number > first, !last.hasMatches, last.verdict != nil, policy == nil || policy == last.start else {
+            throw .malformed("the chain \(name) has no end", offsets.last ?? start)
+        }
+        chains.append(TableImage.Span(name: name, policy: policy.map { _ in number - 1 }, entries: first..<number - 1))
+    }
+}
