@@ -13,7 +13,7 @@ SCRIPTS := .ci/run $(shell find scripts Tests packaging -type f -perm -u+x 2>/de
 MANUALS := $(wildcard docs/*.[1-8])
 
 # What `make test` makes, in this order. Each is a target of its own; scripts/check says how it is counted.
-CHECKS := lint test-swift check-size
+CHECKS := lint test-swift check-size check-units check-demo check-guide test-guest test-deb
 
 export SWIFT MAKE
 
@@ -39,6 +39,26 @@ test-swift: deps-build deps-test
 check-size: release              ## fail when a stripped program passes 32 MB
 	@scripts/check-size $(BINARIES) $(PROGRAMS)
 
+check-units: release             ## ask systemd's tools about the unit, and run the daemon under its user and capabilities
+	@scripts/check-units $(BINARIES)
+
+check-demo: deps-demo release
+	@scripts/demo $(BINARIES)
+
+check-guide: deps-demo release   ## follow docs/guide.md command by command
+	@scripts/walk-guide $(BINARIES)
+
+guest:                           ## make the kernel and the image that test-guest boots (once)
+	@Tests/Guest/guest build
+
+test-guest: release              ## real IPVS, real FTP, real systemd, boots and power cuts in a guest
+	@rm -rf .build/guest-stage
+	@scripts/install $(BINARIES) /usr "$(CURDIR)/.build/guest-stage"
+	@GUEST_STAGE="$(CURDIR)/.build/guest-stage" Tests/Guest/guest test
+
+test-deb: deps-deb release       ## install, upgrade, remove and purge the package in a Debian made for it
+	@packaging/test-deb $(BINARIES)
+
 lint: deps-lint                  ## swift format, shellcheck, mandoc
 	scripts/swift-files | xargs -0 $(SWIFT) format lint --strict --parallel
 	$(if $(SCRIPTS),grep -lE '^#!.*(ba)?sh' $(SCRIPTS) | xargs shellcheck --external-sources)
@@ -49,7 +69,7 @@ format:                          ## lay out the Swift files as lint wants them
 
 ## Seeing it work
 demo: deps-demo release          ## the main job, shown in a network namespace of its own
-	@scripts/demo
+	@scripts/demo $(BINARIES)
 
 ## Installing
 install:                         ## programs, unit, configuration (DESTDIR=, PREFIX=/usr/local)
@@ -74,4 +94,5 @@ clean:                           ## remove what was built
 help:                            ## this list
 	@awk -F'[:#]+ *' '/^## / { printf "\n%s\n", $$2 } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$NF }' Makefile
 
-.PHONY: build release test test-swift check-size lint format demo install uninstall deb deps clean help
+.PHONY: build release test test-swift check-size check-units check-demo check-guide guest test-guest test-deb lint format
+.PHONY: demo install uninstall deb deps clean help
