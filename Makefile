@@ -13,7 +13,7 @@ SCRIPTS := .ci/run $(shell find scripts Tests packaging -type f -perm -u+x 2>/de
 MANUALS := $(wildcard docs/*.[1-8])
 
 # What `make test` makes, in this order. Each is a target of its own; scripts/check says how it is counted.
-CHECKS := lint test-swift check-size check-units check-demo check-guide test-guest test-deb
+CHECKS := lint test-swift check-size check-install check-demo check-guide test-guest test-deb
 
 export SWIFT MAKE
 
@@ -39,8 +39,8 @@ test-swift: deps-build deps-test
 check-size: release              ## fail when a stripped program passes 32 MB
 	@scripts/check-size $(BINARIES) $(PROGRAMS)
 
-check-units: release             ## ask systemd's tools about the unit, and run the daemon under its user and capabilities
-	@scripts/check-units $(BINARIES)
+check-install: release             ## what make install leaves: the unit, the user, the lock file, completions
+	@scripts/check-install $(BINARIES)
 
 check-demo: deps-demo release
 	@scripts/demo $(BINARIES)
@@ -94,5 +94,5 @@ clean:                           ## remove what was built
 help:                            ## this list
 	@awk -F'[:#]+ *' '/^## / { printf "\n%s\n", $$2 } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$NF }' Makefile
 
-.PHONY: build release test test-swift check-size check-units check-demo check-guide guest test-guest test-deb lint format
+.PHONY: build release test test-swift check-size check-install check-demo check-guide guest test-guest test-deb lint format
 .PHONY: demo install uninstall deb deps clean help
