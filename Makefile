@@ -13,7 +13,7 @@ SCRIPTS := .ci/run $(shell find scripts Tests packaging -type f -perm -u+x 2>/de
 MANUALS := $(wildcard docs/*.[1-8])
 
 # What `make test` makes, in this order. Each is a target of its own; scripts/check says how it is counted.
-CHECKS := lint test-swift check-size check-install check-demo check-guide test-guest test-deb
+CHECKS := lint test-scripts test-swift check-size check-install check-demo check-guide test-guest test-deb
 
 export SWIFT MAKE
 
@@ -31,6 +31,9 @@ release: deps-build              ## both programs as they are installed (.build/
 test: deps-build deps-test deps-lint     ## install what is missing, build, lint and run every test
 	$(SWIFT) build --build-tests
 	@scripts/check $(CHECKS)
+
+test-scripts:
+	@Tests/Scripts/run
 
 test-swift: deps-build deps-test
 	$(SWIFT) build --build-tests
@@ -94,5 +97,5 @@ clean:                           ## remove what was built
 help:                            ## this list
 	@awk -F'[:#]+ *' '/^## / { printf "\n%s\n", $$2 } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$NF }' Makefile
 
-.PHONY: build release test test-swift check-size check-install check-demo check-guide guest test-guest test-deb lint format
+.PHONY: build release test test-scripts test-swift check-size check-install check-demo check-guide guest test-guest test-deb lint format
 .PHONY: demo install uninstall deb deps clean help
