@@ -97,5 +97,8 @@ clean:                           ## remove what was built
 help:                            ## this list
 	@awk -F'[:#]+ *' '/^## / { printf "\n%s\n", $$2 } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$NF }' Makefile
 
+# Packages are installed one after the other.
+.NOTPARALLEL:
+
 .PHONY: build release test test-scripts test-swift check-size check-install check-demo check-guide guest test-guest test-deb lint format
 .PHONY: demo install uninstall deb deps clean help
