@@ -37,6 +37,9 @@ struct LockWatch: Service {
     private func watch() async throws {
         let descriptor = inotify_init1(CInt(IN_CLOEXEC | IN_NONBLOCK))
         guard descriptor >= 0 else { throw IOError(errnoCode: errno, reason: "inotify_init1") }
+        // As iptables makes it: in a fresh system nobody has taken the lock yet.
+        let file = open(path, O_RDONLY | O_CREAT | O_CLOEXEC, 0o600)
+        if file >= 0 { close(file) }
         let mask = UInt32(IN_CLOSE_WRITE | IN_CLOSE_NOWRITE | IN_DELETE_SELF | IN_MOVE_SELF)
         guard inotify_add_watch(descriptor, path, mask) >= 0 else {
             let error = IOError(errnoCode: errno, reason: "inotify_add_watch \(path)")
