@@ -53,6 +53,7 @@ private func server(
         router: router,
         server: .http1(
             configuration: .init(
+                additionalChannelHandlers: [OneRequest()],
                 idleTimeout: idleTimeout,
                 httpDecoderConfiguration: .init(
                     maxHeaderFieldSize: maximumHeaderSize, maxHeaderListSize: maximumHeaderSize, maxHeaderFieldCount: 100))),
@@ -130,21 +131,29 @@ private func response(_ result: Result<Reconciliation, Problem>) -> Response {
     }
 }
 
-/// Whatever goes wrong is told as a problem.
+/// Whatever goes wrong is told as a problem; every answer is the connection's last.
 private struct Problems: RouterMiddleware {
     func handle(
         _ request: Request, context: BasicRequestContext, next: (Request, BasicRequestContext) async throws -> Response
     ) async throws -> Response {
+        var response = await answer(request, context, next)
+        response.headers[.connection] = "close"
+        return response
+    }
+
+    private func answer(
+        _ request: Request, _ context: BasicRequestContext, _ next: (Request, BasicRequestContext) async throws -> Response
+    ) async -> Response {
         do {
             return try await next(request, context)
         } catch let error as HTTPError {
             let status = error.status
-            return response(
+            return fwmarkd.response(
                 Problem(
                     title: status.reasonPhrase, status: status.code,
                     detail: error.body ?? "\(request.method) \(request.uri.path): \(status.reasonPhrase)"))
         } catch {
-            return response(Problem(title: "Internal Server Error", status: 500, detail: "\(error)"))
+            return fwmarkd.response(Problem(title: "Internal Server Error", status: 500, detail: "\(error)"))
         }
     }
 }
