@@ -44,7 +44,8 @@ extension Keeper {
             contents.status.lastVerified = Date.now
             contents.status.lastReconcile = ReconcileStatus(
                 trigger: trigger, time: Date.now, milliseconds: took.milliseconds, changes: count, attempts: outcome.attempts)
-            contents.metrics.count(trigger, count == 0 ? .unchanged : .changed, seconds: took.seconds, lockSeconds: nil)
+            contents.metrics.count(
+                trigger, count == 0 ? .unchanged : .changed, seconds: took.seconds, lockSeconds: outcome.lockWait.seconds)
         }
         for warning in outcome.warnings { log.warning("\(warning)") }
         keepAsLastGood()

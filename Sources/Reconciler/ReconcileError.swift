@@ -58,6 +58,8 @@ public struct Outcome: Sendable, Hashable {
     public var warnings: [String] = []
     /// How often it was tried: 1 if at once.
     public var attempts = 1
+    /// How long it waited for the xtables lock, all attempts together.
+    public var lockWait = Duration.zero
     /// The tables as they stand at the end, as far as they exist.
     public var tables: [TableID: TableSnapshot] = [:]
 

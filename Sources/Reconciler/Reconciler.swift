@@ -67,17 +67,19 @@ public struct Reconciler<Store: RuleStore>: Sendable {
     public nonisolated(nonsending) func reconcile(to ruleset: Ruleset) async throws(ReconcileError) -> Outcome {
         try preflight(ruleset)
         var wayBack: WayBack = [:]
+        var lockWait = Duration.zero
         var attempt = 1
         while true {
             let result: Result<Outcome, FailedAttempt>
             do {
-                result = try await withLock { self.attempt(ruleset, wayBack) }
+                result = try await withLock(&lockWait) { self.attempt(ruleset, wayBack) }
             } catch {
                 throw ReconcileError(wayBack.isEmpty ? .unchanged : .mixed, causes: [error], attempts: attempt)
             }
             switch result {
             case .success(var outcome):
                 outcome.attempts = attempt
+                outcome.lockWait = lockWait
                 return outcome
             case .failure(let failed):
                 let last = ReconcileError(failed.error.state, causes: failed.error.causes, attempts: attempt)
@@ -90,16 +92,25 @@ public struct Reconciler<Store: RuleStore>: Sendable {
     }
 
     /// Runs `body` under the xtables lock as soon as it is free, at most `lockTimeout` from now.
-    private nonisolated(nonsending) func withLock<Value>(_ body: () -> Value) async throws(NetfilterError) -> Value {
-        try await withLock(clock, body)
+    ///
+    /// - Parameter waited: grows by the time until the lock was free.
+    private nonisolated(nonsending) func withLock<Value>(
+        _ waited: inout Duration, _ body: () -> Value
+    ) async throws(NetfilterError) -> Value {
+        try await withLock(clock, &waited, body)
     }
 
     private nonisolated(nonsending) func withLock<Value, Time: Clock<Duration>>(
-        _ clock: Time, _ body: () -> Value
+        _ clock: Time, _ waited: inout Duration, _ body: () -> Value
     ) async throws(NetfilterError) -> Value {
-        let deadline = clock.now.advanced(by: lockTimeout)
+        let start = clock.now
+        let deadline = start.advanced(by: lockTimeout)
         while true {
-            if let value = try store.withLockIfFree(body) { return value }
+            let before = clock.now
+            if let value = try store.withLockIfFree(body) {
+                waited += start.duration(to: before)
+                return value
+            }
             guard clock.now < deadline else {
                 throw NetfilterError(
                     .lockTimeout,

@@ -125,6 +125,15 @@ struct BootTests {
         bench.kernel.with { $0.lockIsTaken = 0 }
         await bench.run(for: .seconds(70))
         #expect(bench.status.state == .inSync && bench.marks == [80])
+        #expect(bench.metrics.lockWaits.counts.reduce(0, +) == 1)
+    }
+
+    @Test("How long the lock was waited for is measured")
+    func lockWait() async throws {
+        let bench = try Bench(web(80))
+        bench.kernel.with { $0.lockIsTaken = 100 }
+        #expect(try await bench.boot())
+        #expect(bench.metrics.lockWaits.sum > 0.19 && bench.metrics.lockWaits.sum < 0.21, "100 pauses of 2 ms")
     }
 }
 
