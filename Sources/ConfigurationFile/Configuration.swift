@@ -30,6 +30,9 @@ public struct Configuration: Sendable, Hashable {
     /// Everything that translates, in the order in which the first match decides: what the FTP services expand into,
     /// then the masquerades.
     public var allMasquerades: [Masquerade] { ftp.compactMap(\.masquerade) + masquerades }
+
+    /// Whether some packet's mark depends on the order of the services. Never so in what `load` returns.
+    public var hasMarkConflicts: Bool { !MarkConflicts.find(in: allServices).isEmpty }
 }
 
 /// Where in a file something stands.

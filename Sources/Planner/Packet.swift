@@ -44,15 +44,14 @@ extension Rule {
 
     /// Whether the interfaces are those that the rule asks for; nil: it asks for one that is not known.
     func matchesInterfaces(_ packet: Packet) -> Bool? {
-        var isKnown = true
-        for (pattern, interface) in [(inInterface, packet.inInterface), (outInterface, packet.outInterface)] {
-            guard let pattern, pattern.unlessAny != nil else { continue }
-            guard let interface else {
-                isKnown = false
-                continue
-            }
-            if !pattern.matches(interface) { return false }
-        }
-        return isKnown ? true : nil
+        let into = Rule.matches(inInterface, packet.inInterface)
+        let out = Rule.matches(outInterface, packet.outInterface)
+        if into == false || out == false { return false }
+        return into == nil || out == nil ? nil : true
+    }
+
+    private static func matches(_ pattern: InterfacePattern?, _ interface: String?) -> Bool? {
+        guard let pattern, pattern.unlessAny != nil else { return true }
+        return interface.map { pattern.matches($0) }
     }
 }

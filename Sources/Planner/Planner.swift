@@ -3,6 +3,28 @@ public import Rules
 
 /// What a configuration means in the kernel: a pure function from `Configuration` to `Ruleset`.
 public enum Planner {
+    /// How a table's rules are laid out. What becomes of a packet is the same in each layout.
+    public enum Layout: Sendable, Hashable, CaseIterable {
+        /// The plain order up to `plainLimit` rules, a dispatch tree above.
+        case automatic
+        /// One chain, in the order of the file.
+        case plain
+        /// A dispatch tree of chains on address prefixes, however few the rules.
+        case tree
+
+        /// Up to how many rules a table stays plain.
+        var plainLimit: Int {
+            switch self {
+            case .automatic: Planner.plainLimit
+            case .plain: .max
+            case .tree: 1
+            }
+        }
+    }
+
+    /// Up to how many rules of one table and family are laid out plainly.
+    public static let plainLimit = 64
+
     /// The rules that the configuration asks for, in both families.
     ///
     /// In mangle a service has, for each of its addresses and protocols, one rule (more only where its ports do not fit
@@ -11,14 +33,22 @@ public enum Planner {
     ///
     /// What can never make a difference is left out: an address that another one of the same service holds, a port that
     /// stands twice, and a translation whose packets are exactly those of an earlier one.
-    public static func ruleset(for configuration: Configuration) -> Ruleset {
+    public static func ruleset(for configuration: Configuration, layout: Layout = .automatic) -> Ruleset {
         var ruleset = Ruleset()
+        let services = configuration.allServices
+        let masquerades = configuration.allMasquerades
         for family in Family.allCases {
-            let marks = markRules(of: configuration.allServices, family)
-            if !marks.isEmpty { ruleset.tables[TableID(family, .mangle)] = [Chain(.mark, marks.map(\.rule))] }
-            let translations = TranslationRules(configuration.allMasquerades, family)
+            let marks = markRules(of: services, family)
+            if !marks.isEmpty {
+                // Of marks that do not conflict, each order gives the same.
+                ruleset.tables[TableID(family, .mangle)] = DispatchTree.chains(
+                    marks, .mangle, isOrdered: { configuration.hasMarkConflicts }, plainLimit: layout.plainLimit)
+            }
+            let translations = TranslationRules(masquerades, family)
             if !translations.rules.isEmpty {
-                ruleset.tables[TableID(family, .nat)] = [Chain(.nat, translations.rules.map(\.rule))] + translations.chains
+                let chains = DispatchTree.chains(
+                    translations.rules, .nat, isOrdered: { true }, plainLimit: layout.plainLimit)
+                ruleset.tables[TableID(family, .nat)] = chains + translations.chains
             }
         }
         return ruleset

@@ -168,7 +168,7 @@ struct PlainOrderTests {
             name: "a-name-that-is-longer-than-any-chain-can-be", sources: [try Prefix(parsing: "10.0.0.0/8")],
             destinations: try ["!10.0.0.0/8", "!192.168.0.0/16"].map { try AddressMatch(parsing: $0) }, position: here)
         let chains = Planner.ruleset(for: Configuration(masquerades: [masquerade])).tables[TableID(.ipv4, .nat)] ?? []
-        #expect(chains.map(\.name.text) == ["FWMARKD-NAT", "FWMARKD-Y-2e3590a6b40593bf"])
+        #expect(chains.map(\.name.text) == ["FWMARKD-NAT", "FWMARKD-Y-3590a6b4059391"])
     }
 
     @Test("Nothing wanted, nothing there")

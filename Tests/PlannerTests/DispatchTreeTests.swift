@@ -1,0 +1,145 @@
+import ConfigurationFile
+import Rules
+import Testing
+
+@testable import Planner
+
+@Suite("The shape of the dispatch tree")
+struct DispatchTreeTests {
+    @Test("A packet finds the rules of its address by the bits of its address; a block that holds others stands before them")
+    func picture() throws {
+        let addresses = ["192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.64", "192.0.2.128/25", "192.0.2.200"]
+        let configuration = Configuration(services: try addresses.map { try web($0, $0.filter { $0 != "/" }) })
+        #expect(
+            text(Planner.ruleset(for: configuration, layout: .tree)).replacing(" -p tcp -m tcp --dport 80", with: "") == """
+                ipv4 mangle
+                -A FWMARKD-MARK -d 192.0.2.128/25 -m comment --comment "192.0.2.12825" -j MARK --set-xmark 0x50/0xffffffff
+                -A FWMARKD-MARK -d 192.0.2.0/26 -g FWMARKD-M-c0000200-26
+                -A FWMARKD-MARK -d 192.0.2.64/32 -m comment --comment "192.0.2.64" -j MARK --set-xmark 0x50/0xffffffff
+                -A FWMARKD-MARK -d 192.0.2.200/32 -m comment --comment "192.0.2.200" -j MARK --set-xmark 0x50/0xffffffff
+                -A FWMARKD-M-c0000200-26 -d 192.0.2.1/32 -m comment --comment "192.0.2.1" -j MARK --set-xmark 0x50/0xffffffff
+                -A FWMARKD-M-c0000200-26 -d 192.0.2.2/32 -m comment --comment "192.0.2.2" -j MARK --set-xmark 0x50/0xffffffff
+                -A FWMARKD-M-c0000200-26 -d 192.0.2.3/32 -m comment --comment "192.0.2.3" -j MARK --set-xmark 0x50/0xffffffff
+
+                """)
+    }
+
+    @Test("A translation that comes behind those for smaller blocks is met after them: the ways down are jumps")
+    func ordered() throws {
+        let sources = ["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.64", "10.0.0.65", "10.0.0.66", "10.0.0.0/8"]
+        let configuration = Configuration(
+            masquerades: try sources.map { Masquerade(name: "m", sources: [try Prefix(parsing: $0)], position: here) })
+        #expect(
+            text(Planner.ruleset(for: configuration, layout: .tree)).replacing("-m comment --comment m ", with: "") == """
+                ipv4 nat
+                -A FWMARKD-NAT -s 10.0.0.0/26 -j FWMARKD-N-0a000000-26
+                -A FWMARKD-NAT -s 10.0.0.64/26 -j FWMARKD-N-0a000040-26
+                -A FWMARKD-NAT -s 10.0.0.0/8 -j MASQUERADE
+                -A FWMARKD-N-0a000000-26 -s 10.0.0.1/32 -j MASQUERADE
+                -A FWMARKD-N-0a000000-26 -s 10.0.0.2/32 -j MASQUERADE
+                -A FWMARKD-N-0a000000-26 -s 10.0.0.3/32 -j MASQUERADE
+                -A FWMARKD-N-0a000040-26 -s 10.0.0.64/32 -j MASQUERADE
+                -A FWMARKD-N-0a000040-26 -s 10.0.0.65/32 -j MASQUERADE
+                -A FWMARKD-N-0a000040-26 -s 10.0.0.66/32 -j MASQUERADE
+
+                """)
+    }
+
+    @Test("Few rules stay plain, more become a tree")
+    func limit() throws {
+        func chains(_ count: UInt32) throws -> Int? {
+            let services = try (0..<count).map { try web("192.0.2.\($0)", "s\($0)") }
+            return Planner.ruleset(for: Configuration(services: services)).tables[TableID(.ipv4, .mangle)]?.count
+        }
+        #expect(try chains(UInt32(Planner.plainLimit)) == 1)
+        let more = try #require(try chains(UInt32(Planner.plainLimit + 1)))
+        #expect(more > 10)
+    }
+
+    /// Addresses that lie as addresses do: one behind the other, far apart, and by chance.
+    static let layouts: [@Sendable (UInt32) -> UInt32] = [
+        { 0x0a00_0000 + $0 }, { 0x0a00_000a + $0 * 256 }, { 0x0a00_0000 + $0 * 7 }, { $0 &* 2_654_435_761 },
+    ]
+
+    @Test("A packet meets few rules, and the number grows with the logarithm", arguments: layouts.indices)
+    func logarithm(_ layout: Int) throws {
+        for count in [100, 1000, 10_000] as [UInt32] {
+            let addresses = (0..<count).map { Address(ipv4: DispatchTreeTests.layouts[layout]($0)) }
+            let explainer = Explainer(Planner.ruleset(for: try services(addresses)))
+            var levels = 0
+            while 1 << (2 * levels) < count { levels += 1 }
+            for address in stride(from: 0, to: addresses.count, by: 7).map({ addresses[$0] }) {
+                let traversal = explainer.traversal(of: packet(to: address), in: .mangle)
+                #expect(traversal.mark == 80)
+                #expect(traversal.rulesMet <= 4 * levels + 4, "\(address) of \(count)")
+            }
+        }
+    }
+
+    @Test("One service more or less changes few chains", arguments: layouts.indices)
+    func locality(_ layout: Int) throws {
+        let addresses = (0..<2000 as Range<UInt32>).map { Address(ipv4: DispatchTreeTests.layouts[layout]($0)) }
+        let id = TableID(.ipv4, .mangle)
+        func chains(without: Int? = nil) throws -> [ChainName: [Rule]] {
+            let some = addresses.indices.filter { $0 != without }.map { addresses[$0] }
+            let chains = Planner.ruleset(for: try services(some)).tables[id] ?? []
+            return Dictionary(uniqueKeysWithValues: chains.map { ($0.name, $0.rules) })
+        }
+        let all = try chains()
+        for index in stride(from: 3, to: addresses.count, by: 41) {
+            let fewer = try chains(without: index)
+            let touched = Set(all.keys).union(fewer.keys).filter { all[$0] != fewer[$0] }
+            #expect((1...4).contains(touched.count), "\(addresses[index]): \(touched.map(\.text))")
+        }
+    }
+
+    @Test("Chains have names of their own that can be used, each is led to once, and each rule leads to one that is there")
+    func names() throws {
+        for seed in 0..<300 as Range<UInt64> {
+            var random = RandomConfiguration(seed: seed)
+            let ruleset = Planner.ruleset(
+                for: random.configuration(services: 40, masquerades: 30, allowsConflicts: seed % 4 == 0), layout: .tree)
+            for (id, chains) in ruleset.tables {
+                let names = chains.map(\.name)
+                #expect(Set(names).count == names.count)
+                #expect(names.first == id.table.entryChain)
+                for name in names { #expect(throws: Never.self) { try ChainName(name.text) } }
+                let targets = chains.flatMap(\.rules).compactMap(\.target.chain)
+                #expect(Set(targets) == Set(names.dropFirst()))
+                let nodes = targets.filter { !$0.text.hasPrefix("FWMARKD-X") }
+                #expect(Set(nodes).count == nodes.count)
+                #expect(chains.allSatisfy { !$0.rules.isEmpty })
+            }
+        }
+    }
+
+    @Test("Long IPv6 prefixes have names too, and a digest that is taken gives way to the next")
+    func digests() throws {
+        var names = ChainNames()
+        let short = try Prefix(parsing: "2001:db8:7::/48")
+        let long = try Prefix(parsing: "2001:db8::ab00/120")
+        #expect(names.node(.mangle, 0, short).text == "FWMARKD-M-20010db8000700-48")
+        let first = names.node(.mangle, 0, long).text
+        let second = names.node(.mangle, 0, long).text
+        #expect(first.hasPrefix("FWMARKD-M-") && first.hasSuffix("-120") && first.utf8.count == ChainName.maximumLength)
+        #expect(second != first && second.dropLast(5).dropFirst(10).first == first.dropLast(5).dropFirst(10).first)
+    }
+
+    private func web(_ address: String, _ name: String) throws -> Service {
+        Service(
+            name: name, mark: try Mark(80), addresses: [try Prefix(parsing: address)], ports: [.tcp: [PortRange(80)]],
+            position: here)
+    }
+
+    private func services(_ addresses: [Address]) throws -> Configuration {
+        let mark = try Mark(80)
+        return Configuration(
+            services: addresses.map {
+                Service(name: "s", mark: mark, addresses: [Prefix($0)], ports: [.tcp: [PortRange(80)]], position: here)
+            })
+    }
+
+    private func packet(to address: Address) -> Packet {
+        Packet(.tcp, source: Address(ipv4: 1), destination: address, destinationPort: 80)
+    }
+}
