@@ -13,7 +13,7 @@ SCRIPTS := .ci/run $(shell find scripts Tests packaging -type f -perm -u+x 2>/de
 MANUALS := $(wildcard docs/*.[1-8])
 
 # What `make test` makes, in this order. Each is a target of its own; scripts/check says how it is counted.
-CHECKS := lint test-scripts test-swift check-size check-install check-demo check-guide test-guest test-deb
+CHECKS := lint test-scripts test-swift check-size check-install check-demo check-guide test-guest test-deb bench-smoke
 
 export SWIFT MAKE
 
@@ -85,6 +85,13 @@ uninstall:                       ## take away what install put there; /etc/fwmar
 deb: deps-deb release            ## dist/fwmarkd_VERSION_ARCH.deb
 	@packaging/build-deb $(BINARIES)
 
+## How fast
+bench: deps-build deps-bench release     ## every row of DESIGN.md section 9, with the peers beside it (ten minutes)
+	@scripts/bench
+
+bench-smoke: deps-build deps-bench release   ## the same with 100 services, in under a minute
+	@scripts/bench --smoke
+
 ## The rest
 deps: deps-build deps-test deps-lint deps-demo   ## install the Debian packages that are missing
 
@@ -101,4 +108,4 @@ help:                            ## this list
 .NOTPARALLEL:
 
 .PHONY: build release test test-scripts test-swift check-size check-install check-demo check-guide guest test-guest test-deb lint format
-.PHONY: demo install uninstall deb deps clean help
+.PHONY: bench bench-smoke demo install uninstall deb deps clean help

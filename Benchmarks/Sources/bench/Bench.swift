@@ -1,0 +1,144 @@
+import CBench
+import Glibc
+
+/// bench PROGRAMS [--smoke]: measures every row of DESIGN.md section 9, with the peers in the same run, and prints tables.
+@main
+struct Bench {
+    static func main() {
+        do {
+            let arguments = CommandLine.arguments.dropFirst()
+            guard let directory = arguments.first, arguments.count <= 2, arguments.count == 1 || arguments.last == "--smoke" else {
+                print("usage: bench PROGRAMS [--smoke]")
+                exit(64)
+            }
+            defer { Scratch.remove() }
+            try run(Programs(directory), isSmoke: arguments.last == "--smoke")
+        } catch {
+            print("FAILED: \(error)")
+            exit(1)
+        }
+    }
+
+    private static func run(_ programs: Programs, isSmoke: Bool) throws {
+        // Nobody else's lock file, neither for ours nor for the peers.
+        setenv("XTABLES_LOCKFILE", Scratch.path("lock"), 1)
+        let sizes = isSmoke ? [100] : [10, 100, 1_000, 10_000, 100_000]
+        let most = isSmoke ? 3 : 11
+        let goalSize = isSmoke ? 100 : 10_000
+        // A run with 100,000 services takes half a minute: fewer of them.
+        func runs(_ count: Int) -> Int { count > 10_000 ? 3 : most }
+        printMachine()
+
+        var rules: [RuleRows.Result] = []
+        for count in sizes { rules.append(try RuleRows(programs: programs, runs: runs(count)).measure(count)) }
+        printRules(rules)
+        printSteps(rules)
+        try printSlowWays(RuleRows(programs: programs, runs: isSmoke ? 1 : most))
+
+        var packets: [PacketRows.Result] = []
+        for count in sizes { packets.append(try PacketRows(programs: programs, runs: runs(count)).measure(count)) }
+        printPackets(packets)
+
+        let daemon = try DaemonRows(programs: programs, runs: most).measure()
+        guard let goalRules = rules.first(where: { $0.count == goalSize }),
+            let goalPackets = packets.first(where: { $0.count == goalSize })
+        else { return }
+        Goals(size: goalSize, rules: goalRules, packets: goalPackets, daemon: daemon).print()
+    }
+
+    private static func printMachine() {
+        let processor = (try? Scratch.read("/proc/cpuinfo"))?.split(separator: "\n").first { $0.hasPrefix("model name") }?
+            .split(separator: ":").last.map { String($0.drop { $0 == " " }) }
+        let kernel = (try? Scratch.read("/proc/sys/kernel/osrelease"))?.split(separator: "\n").first.map { String($0) }
+        let load = (try? Scratch.read("/proc/loadavg"))?.split(separator: " ").first.map { String($0) }
+        print(
+            "\(processor ?? "unknown processor"), \(sysconf(CInt(_SC_NPROCESSORS_ONLN))) processors, Linux \(kernel ?? "?"), load \(load ?? "?")\n"
+        )
+    }
+
+    private static func printRules(_ results: [RuleRows.Result]) {
+        print("From file to kernel, whole programs, milliseconds: median (minimum–maximum)\n")
+        var table = TextTable(
+            "services", "fwmarkctl apply", "… one changed", "iptables-legacy-restore", "iptables-nft-restore", "nft -f, map", "runs"
+        )
+        for result in results {
+            table.add([
+                "\(result.count)", result.apply.text, result.change.text, result.restore.text, result.nftRestore.text,
+                result.nft.text,
+                "\(result.apply.count)",
+            ])
+        }
+        table.print()
+    }
+
+    private static func printSteps(_ results: [RuleRows.Result]) {
+        print("Within one process, as in the daemon\n")
+        var table = TextTable(
+            "services", "load", "plan", "apply", "nothing to do", "bare read", "one changed: file", "… kernel",
+            "bare replace, both",
+            "… mangle")
+        for result in results {
+            let steps = [
+                "load", "plan", "apply", "nothing", "bare-read", "change-file", "change-kernel", "bare-replace",
+                "bare-replace-mangle",
+            ]
+            table.add(["\(result.count)"] + steps.map { result[$0].text })
+        }
+        table.print()
+    }
+
+    private static func printSlowWays(_ rows: RuleRows) throws {
+        let slow = try rows.measureSlowWays()
+        print("The slow ways\n")
+        var table = TextTable("rules", "how", "time", "fwmarkctl apply of the same", "ratio")
+        table.add([
+            "300", "one iptables-legacy a rule", slow.commands.text, slow.ofCommands.text,
+            significant(slow.commands.median / slow.ofCommands.median),
+        ])
+        if let python = slow.python {
+            table.add([
+                "999", "python-iptables", python.text, slow.ofPython.text, significant(python.median / slow.ofPython.median),
+            ])
+        } else {
+            table.add(["999", "python-iptables", "not measured: \(slow.reason)", "", ""])
+        }
+        table.print()
+    }
+
+    private static func printPackets(_ results: [PacketRows.Result]) {
+        print("Added cost of a packet to a random address, nanoseconds; the empty director is taken off\n")
+        var table = TextTable("services", "empty director", "fwmarkd", "nft map", "plain list", "fwmarkd/nft", "fwmarkd/plain")
+        for result in results {
+            table.add([
+                "\(result.count)", result.empty.text("ns"), result.ours.text("ns"), result.nft.text("ns"), result.plain.text("ns"),
+                significant(result.ours.median / result.nft.median), significant(result.ours.median / result.plain.median),
+            ])
+        }
+        table.print()
+    }
+}
+
+/// Where the programs are that are measured.
+struct Programs {
+    let fwmarkd, fwmarkctl, steps: String
+    /// From the repository's root, in which the benchmark runs.
+    let pythonScript: String
+    /// A Python that has python-iptables; nil with the reason if there is none.
+    let python: String?
+    let pythonReason: String
+
+    init(_ directory: String) throws {
+        fwmarkd = "\(directory)/fwmarkd"
+        fwmarkctl = "\(directory)/fwmarkctl"
+        let own = CommandLine.arguments[0]
+        let ownDirectory = own.lastIndex(of: "/").map { own[..<$0] } ?? "."
+        steps = "\(ownDirectory)/bench-steps"
+        for program in [fwmarkd, fwmarkctl, steps] {
+            guard access(program, X_OK) == 0 else { throw Failure("\(program) is not there; `make bench` builds it") }
+        }
+        let path = getenv("FWMARKD_BENCH_PYTHON").map { String(cString: $0) } ?? ""
+        python = path.isEmpty ? nil : path
+        pythonReason = "FWMARKD_BENCH_PYTHON names no Python that has it"
+        pythonScript = "Benchmarks/python_iptables.py"
+    }
+}
