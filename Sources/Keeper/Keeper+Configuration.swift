@@ -25,12 +25,14 @@ extension Keeper {
     }
 
     func fallBack(_ faults: ConfigurationFaults) throws(BootFailure) {
-        _ = refuse(faults)
+        let kept: LoadedConfiguration
         do {
-            use(try lastGood.load(), isFallback: true)
+            kept = try lastGood.load()
         } catch {
             throw BootFailure(description: "\(faults)\nthere is no last good configuration to use instead: \(error)")
         }
+        _ = refuse(faults)
+        use(kept, isFallback: true)
         savedDigest = inForce.sha256
         record(
             .fallback,

@@ -78,6 +78,8 @@ extension Keeper {
             contents.status.lastError = TimedMessage(time: Date.now, message: error.description)
             contents.metrics.count(trigger, .failed, seconds: took.seconds, lockSeconds: nil)
         }
+        // The daemon ends for that, and says why.
+        if trigger == .boot, error.isPermanent { return }
         if isNew { record(.failed, "\(error); next attempt in \(pause)") }
     }
 }

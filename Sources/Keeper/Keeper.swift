@@ -189,7 +189,7 @@ public actor Keeper<Store: RuleStore, Time: Clock> where Time.Duration == Durati
 
 extension ReconcileError {
     /// Whether trying again is of no use: privileges or parts of the kernel are missing.
-    fileprivate var isPermanent: Bool {
+    var isPermanent: Bool {
         causes.contains { $0.code == .notPermitted || $0.code == .notSupported || $0.code == .unencodable }
     }
 }

@@ -41,13 +41,13 @@ struct Fwmarkd: AsyncParsableCommand {
         var log = Logger(label: "fwmarkd") { _ in StandardErrorLog() }
         log.logLevel = .info
 
-        try Directory.make(stateDirectory, mode: 0o700)
         let keeperThread = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let keeper = Keeper(
             KernelTables(), configurationPath: config, lastGood: LastGood(stateDirectory: stateDirectory),
             board: StatusBoard(configurationPath: config, pid: getpid()), notifier: ServiceNotifier(), log: log,
             clock: ContinuousClock(), executor: keeperThread.next().executor)
         do {
+            try Directory.make(stateDirectory, mode: 0o700)
             if once {
                 try await keeper.load()
                 guard try await keeper.start() else { throw ExitCode.failure }

@@ -48,7 +48,8 @@ private func server(
     _ router: Router<BasicRequestContext>, _ address: BindAddress, _ log: Logger, whenListening: @escaping @Sendable () -> Void
 ) -> some Service {
     var quiet = log
-    quiet.logLevel = .error
+    // Below that it tells of connections that were cut off, which is what stopping does.
+    quiet.logLevel = .critical
     return Application(
         router: router,
         server: .http1(
