@@ -10,85 +10,92 @@ extension Configuration {
     ///
     /// - Throws: every fault of all files. A file that is not there or cannot be read is one.
     public static func load(path: String) throws(ConfigurationFaults) -> LoadedConfiguration {
-        var faults: [Fault] = []
+        var (paths, faults) = ([path], [Fault]())
+        switch fragments(beside: path) {
+        case .success(let fragments): paths += fragments
+        case .failure(let fault): faults.append(fault)
+        }
         var texts: [ConfigurationText] = []
-        for path in [path] + fragments(beside: path) {
+        for path in paths {
             switch read(path) {
             case .success(let bytes): texts.append(ConfigurationText(path: path, bytes: bytes))
             case .failure(let fault): faults.append(fault)
             }
         }
-        guard faults.isEmpty else { throw ConfigurationFaults(faults) }
-        return try load(texts)
+        return try load(texts, faults, paths: paths)
     }
 
     /// Reads configuration files that are in memory.
     ///
     /// - Throws: every fault of all of them.
     public static func load(_ texts: [ConfigurationText]) throws(ConfigurationFaults) -> LoadedConfiguration {
+        try load(texts, [], paths: texts.map(\.path))
+    }
+
+    private static func load(
+        _ texts: [ConfigurationText], _ faults: [Fault], paths: [String]
+    ) throws(ConfigurationFaults) -> LoadedConfiguration {
         var decoder = ConfigurationDecoder()
+        for fault in faults { decoder.faults.add(fault) }
         for text in texts {
-            do throws(Fault) {
-                try checkText(text)
-                if let root = try YAMLReader.read(text) { decoder.decode(root, file: text.path) }
-            } catch {
-                decoder.faults.add(error)
+            var faults = text.check()
+            if faults.isEmpty {
+                let (root, found) = YAMLReader.read(text)
+                if let root { decoder.decode(root, file: text.path) }
+                faults = found
             }
+            for fault in faults { decoder.faults.add(fault) }
         }
         decoder.checkNames()
         decoder.checkMarks()
-        let faults = decoder.faults.sorted(texts.map(\.path))
-        guard faults.isEmpty else { throw ConfigurationFaults(faults) }
+        guard decoder.faults.count == 0 else { throw ConfigurationFaults(decoder.faults.sorted(paths)) }
         return LoadedConfiguration(configuration: decoder.configuration, files: texts, sha256: sha256(texts))
     }
 
     // MARK: - Files
 
-    private static func fragments(beside path: String) -> [String] {
+    private static func fragments(beside path: String) -> Result<[String], Fault> {
         let parent = path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
         let directory = parent + "conf.d"
-        guard let stream = opendir(directory) else { return [] }
+        guard let stream = opendir(directory) else {
+            return errno == ENOENT ? .success([]) : .failure(failure(directory, "cannot be opened", "a directory with files, or none"))
+        }
         defer { closedir(stream) }
         var names: [String] = []
-        while let entry = readdir(stream) {
+        while true {
+            errno = 0
+            guard let entry = readdir(stream) else {
+                if errno != 0 { return .failure(failure(directory, "cannot be read", "a readable directory")) }
+                break
+            }
             let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
             if name.hasSuffix(".yaml"), !name.hasPrefix(".") { names.append(name) }
         }
-        return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }.map { "\(directory)/\($0)" }
+        return .success(names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }.map { "\(directory)/\($0)" })
     }
 
     private static func read(_ path: String) -> Result<[UInt8], Fault> {
-        func failure(_ problem: String, _ expected: String) -> Result<[UInt8], Fault> {
-            .failure(
-                Fault(position: SourcePosition(file: path, line: 1, column: 1), path: "", problem: problem, expected: expected))
-        }
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return failure("cannot be opened: \(String(cString: strerror(errno)))", "a readable file") }
+        guard descriptor >= 0 else { return .failure(failure(path, "cannot be opened", "a readable file")) }
         defer { close(descriptor) }
         var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 1 << 16)
+        // One byte more than a file may have shows that it has too many.
         while bytes.count <= maximumFileSize {
             let count = Glibc.read(descriptor, &chunk, chunk.count)
-            guard count >= 0 else { return failure("cannot be read: \(String(cString: strerror(errno)))", "a readable file") }
-            if count == 0 { return .success(bytes) }
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { return .failure(failure(path, "cannot be read", "a readable file")) }
+            if count == 0 { break }
             bytes.append(contentsOf: chunk[..<count])
         }
         return .success(bytes)
     }
 
-    private static func checkText(_ text: ConfigurationText) throws(Fault) {
-        func fault(line: Int, _ problem: String, _ expected: String) -> Fault {
-            Fault(
-                position: SourcePosition(file: text.path, line: line, column: 1), path: "", problem: problem, expected: expected)
-        }
-        guard text.bytes.count <= maximumFileSize else {
-            throw fault(line: 1, "the file is larger than 16 MiB", "a smaller file, or several in conf.d")
-        }
-        guard String(validating: text.bytes, as: UTF8.self) == nil else { return }
-        // A line feed is part of no other character, so lines can be judged one by one.
-        let lines = text.bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
-        let line = lines.firstIndex { String(validating: $0, as: UTF8.self) == nil } ?? 0
-        throw fault(line: line + 1, "the line is not UTF-8", "text in UTF-8")
+    /// What errno says of a file as a whole.
+    private static func failure(_ path: String, _ what: String, _ expected: String) -> Fault {
+        let reason = String(cString: strerror(errno))
+        return Fault(
+            position: SourcePosition(file: path, line: 1, column: 1), path: "", problem: "\(what): \(reason)", expected: expected)
     }
 
     private static func sha256(_ texts: [ConfigurationText]) -> String {
@@ -104,39 +111,5 @@ extension Configuration {
         var digest = [UInt8](repeating: 0, count: Int(SHA256_DIGEST_LENGTH))
         SHA256Final(&digest, &context)
         return digest.map { byte in (byte < 16 ? "0" : "") + String(byte, radix: 16) }.joined()
-    }
-}
-
-extension ConfigurationDecoder {
-    /// Notes names that stand twice: among what marks, and among what translates.
-    mutating func checkNames() {
-        func check(_ kind: String, _ named: [(name: String, position: SourcePosition)]) {
-            var first: [String: SourcePosition] = [:]
-            for (name, position) in named {
-                if let earlier = first[name] {
-                    faults.add(
-                        Fault(
-                            position: position, path: name, problem: "two \(kind) have the name \"\(name)\"; the other is at \(earlier)",
-                            expected: "a name of its own for each"))
-                } else {
-                    first[name] = position
-                }
-            }
-        }
-        check("services", configuration.allServices.map { ($0.name, $0.position) })
-        check("masquerades", configuration.allMasquerades.map { ($0.name, $0.position) })
-    }
-
-    /// Notes services that would give one packet two different marks.
-    mutating func checkMarks() {
-        let services = configuration.allServices
-        for (later, earlier) in MarkConflicts.find(in: services) {
-            let (one, other) = (services[later], services[earlier])
-            faults.add(
-                Fault(
-                    position: one.position, path: one.name,
-                    problem: "mark \(one.mark) meets packets that \(other.name) at \(other.position) gives mark \(other.mark)",
-                    expected: "addresses, ports or interfaces that do not overlap, one mark for both, or masks that do not touch"))
-        }
     }
 }

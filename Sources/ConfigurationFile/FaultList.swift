@@ -16,6 +16,9 @@ struct FaultList {
     private(set) var faults: [Fault] = []
     private var dropped = 0
 
+    /// How many there were, those included that are not kept.
+    var count: Int { faults.count + dropped }
+
     mutating func add(_ node: YAMLNode, _ problem: String, expected: String) {
         add(Fault(position: position(node), path: pathText, problem: problem, expected: expected))
     }
@@ -29,10 +32,16 @@ struct FaultList {
             dropped += 1
             return
         }
+        var fault = fault
+        fault.path = fault.path.onOneLine
+        fault.problem = fault.problem.onOneLine
+        fault.expected = fault.expected.onOneLine
         faults.append(fault)
     }
 
-    func position(_ node: YAMLNode) -> SourcePosition { SourcePosition(file: file, line: node.line, column: node.column) }
+    func position(_ node: YAMLNode) -> SourcePosition {
+        SourcePosition(file: file, line: Int(node.line), column: Int(node.column))
+    }
 
     private var pathText: String {
         var text = ""
@@ -59,5 +68,25 @@ struct FaultList {
                     expected: "a file in the language of fwmarkd.yaml(5)"))
         }
         return result
+    }
+}
+
+extension String {
+    /// The text as a terminal can show it in one line: control characters and the like written out, the middle of a long one left
+    /// out. A fault quotes what stands in the file, and that may be anything.
+    var onOneLine: String {
+        let limit = 300
+        if utf8.count <= limit, utf8.allSatisfy({ (0x20...0x7e).contains($0) }) { return self }
+        var scalars = Array(unicodeScalars)
+        if scalars.count > limit { scalars.replaceSubrange(limit / 2..<scalars.count - limit / 2, with: ["…"]) }
+        var text = ""
+        for scalar in scalars {
+            switch scalar.properties.generalCategory {
+            case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .surrogate, .unassigned:
+                text += scalar.escaped(asASCII: true)
+            default: text.unicodeScalars.append(scalar)
+            }
+        }
+        return text
     }
 }

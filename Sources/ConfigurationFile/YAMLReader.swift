@@ -3,40 +3,42 @@ internal import Rules
 
 /// Reads one YAML document into nodes with libyaml, the language cut down to what a configuration needs: no anchors, no
 /// aliases, no tags, one document, bounded depth.
+///
+/// Anchors, aliases and tags are noted, and reading goes on. Behind a syntax error nothing can be read; what stands before it is
+/// kept, so that its faults are found as well.
 struct YAMLReader: ~Copyable {
     /// How deep lists and mappings may stand in one another.
     static let maximumDepth = 16
+    /// How many faults are kept; far more than a person wants to see.
+    private static let faultLimit = FaultList.limit + 1
 
     private var parser = yaml_parser_t()
-    private let file: String
+    private let text: ConfigurationText
     private var depth = 0
+    private var faults: [Fault] = []
+    /// Whether reading ended before the document did.
+    private var isCut = false
 
-    /// The document's root; nil for a file without any.
-    ///
-    /// - Throws: the first fault, behind which nothing can be read.
-    static func read(_ text: ConfigurationText) throws(Fault) -> YAMLNode? {
-        let result: Result<YAMLNode?, Fault> = text.bytes.withUnsafeBufferPointer { bytes in
-            do throws(Fault) {
-                var reader = try YAMLReader(file: text.path)
-                yaml_parser_set_encoding(&reader.parser, YAML_UTF8_ENCODING)
-                // The bytes outlive the reader, which ends with this closure.
-                yaml_parser_set_input_string(&reader.parser, bytes.baseAddress, bytes.count)
-                return .success(try reader.document())
-            } catch {
-                return .failure(error)
+    /// The document's root, nil for a file without any, and what was wrong with it.
+    static func read(_ text: ConfigurationText) -> (root: YAMLNode?, faults: [Fault]) {
+        // libyaml skips a byte order mark, but counts it as a column.
+        let start = text.bytes.starts(with: [0xef, 0xbb, 0xbf]) ? 3 : 0
+        return text.bytes.withUnsafeBufferPointer { bytes in
+            guard let base = bytes.baseAddress, bytes.count > start else { return (nil, []) }
+            var reader = YAMLReader(text)
+            guard yaml_parser_initialize(&reader.parser) == 1 else {
+                reader.cut(yaml_mark_t(), "libyaml has no memory", "a machine with free memory")
+                return (nil, reader.faults)
             }
+            yaml_parser_set_encoding(&reader.parser, YAML_UTF8_ENCODING)
+            // The bytes outlive the reader, which ends with this closure.
+            yaml_parser_set_input_string(&reader.parser, base + start, bytes.count - start)
+            let root = reader.document()
+            return (root, reader.faults)
         }
-        return try result.get()
     }
 
-    private init(file: String) throws(Fault) {
-        self.file = file
-        guard yaml_parser_initialize(&parser) == 1 else {
-            throw Fault(
-                position: SourcePosition(file: file, line: 1, column: 1), path: "", problem: "libyaml has no memory",
-                expected: "a machine with free memory")
-        }
-    }
+    private init(_ text: ConfigurationText) { self.text = text }
 
     deinit {
         // A copy of the structure: deinit may not change the value itself, and libyaml frees what it points to.
@@ -46,120 +48,184 @@ struct YAMLReader: ~Copyable {
 
     // MARK: - Grammar
 
-    private mutating func document() throws(Fault) -> YAMLNode? {
-        try skip()  // the stream's start
-        var event = try next()
-        defer { yaml_event_delete(&event) }
-        guard event.type == YAML_DOCUMENT_START_EVENT else { return nil }
-        let root = try node()
-        try skip()  // the document's end
-        var end = try next()
+    private mutating func document() -> YAMLNode? {
+        skip()  // the stream's start
+        guard var start = next() else { return nil }
+        defer { yaml_event_delete(&start) }
+        guard start.type == YAML_DOCUMENT_START_EVENT, let root = node() else { return nil }
+        skip()  // the document's end
+        guard var end = next() else { return root }
         defer { yaml_event_delete(&end) }
-        guard end.type == YAML_STREAM_END_EVENT else {
-            throw fault(end.start_mark, "a second document begins", "one document a file")
-        }
+        if end.type != YAML_STREAM_END_EVENT { cut(end.start_mark, "a second document begins", "one document a file") }
         return root
     }
 
-    private mutating func node() throws(Fault) -> YAMLNode {
-        var event = try next()
+    /// - Returns: nil if reading ended before anything stood here.
+    private mutating func node() -> YAMLNode? {
+        guard var event = next() else { return nil }
         defer { yaml_event_delete(&event) }
-        return try node(event)
+        return node(event)
     }
 
-    private mutating func node(_ event: yaml_event_t) throws(Fault) -> YAMLNode {
+    private mutating func node(_ event: yaml_event_t) -> YAMLNode? {
         let mark = event.start_mark
-        let content: YAMLNode.Content
+        var content: YAMLNode.Content
+        var isWhole = true
         switch event.type {
         case YAML_SCALAR_EVENT:
             let scalar = event.data.scalar
-            try refuse(anchor: scalar.anchor, tag: scalar.tag, mark)
             let bytes = UnsafeBufferPointer(start: scalar.value, count: scalar.length)
             content = .scalar(String(decoding: bytes, as: UTF8.self), isPlain: scalar.style == YAML_PLAIN_SCALAR_STYLE)
+            if scalar.anchor != nil || scalar.tag != nil {
+                refuse(anchor: scalar.anchor, tag: scalar.tag, mark)
+                content = .refused
+            }
         case YAML_SEQUENCE_START_EVENT:
-            try refuse(anchor: event.data.sequence_start.anchor, tag: event.data.sequence_start.tag, mark)
-            content = .sequence(try sequence(mark))
+            refuse(anchor: event.data.sequence_start.anchor, tag: event.data.sequence_start.tag, mark)
+            let sequence = sequence(mark)
+            (content, isWhole) = (.sequence(sequence.nodes), sequence.isWhole)
         case YAML_MAPPING_START_EVENT:
-            try refuse(anchor: event.data.mapping_start.anchor, tag: event.data.mapping_start.tag, mark)
-            content = .mapping(try mapping(mark))
+            refuse(anchor: event.data.mapping_start.anchor, tag: event.data.mapping_start.tag, mark)
+            let mapping = mapping(mark)
+            (content, isWhole) = (.mapping(mapping.pairs), mapping.isWhole)
         case YAML_ALIAS_EVENT:
-            throw fault(mark, "an alias (*…) stands here", "the value itself; aliases are not part of the language")
+            note(mark, "an alias (*…) stands here", "the value itself; aliases are not part of the language")
+            content = .refused
         default:
-            throw fault(mark, "the document ends here", "a value")
+            cut(mark, "the document ends here", "a value")
+            return nil
         }
-        return YAMLNode(content: content, line: Int(mark.line) + 1, column: Int(mark.column) + 1)
+        return YAMLNode(
+            content: content, line: Int32(clamping: mark.line + 1), column: Int32(clamping: mark.column + 1), isWhole: isWhole)
     }
 
-    private mutating func sequence(_ mark: yaml_mark_t) throws(Fault) -> [YAMLNode] {
-        try enter(mark)
+    private mutating func sequence(_ mark: yaml_mark_t) -> (nodes: [YAMLNode], isWhole: Bool) {
+        guard enter(mark) else { return ([], false) }
         defer { depth -= 1 }
         var nodes: [YAMLNode] = []
-        while true {
-            var event = try next()
+        while !isCut {
+            guard var event = next() else {
+                if nodes.last?.isFolded ?? false { nodes.removeLast() }
+                break
+            }
             defer { yaml_event_delete(&event) }
-            if event.type == YAML_SEQUENCE_END_EVENT { return nodes }
-            nodes.append(try node(event))
+            if event.type == YAML_SEQUENCE_END_EVENT { return (nodes, true) }
+            if let node = node(event) { nodes.append(node) }
         }
+        return (nodes, false)
     }
 
-    private mutating func mapping(_ mark: yaml_mark_t) throws(Fault) -> [(key: YAMLNode, value: YAMLNode)] {
-        try enter(mark)
+    private mutating func mapping(_ mark: yaml_mark_t) -> (pairs: [(key: YAMLNode, value: YAMLNode)], isWhole: Bool) {
+        guard enter(mark) else { return ([], false) }
         defer { depth -= 1 }
         var pairs: [(key: YAMLNode, value: YAMLNode)] = []
-        while true {
-            var event = try next()
+        while !isCut {
+            guard var event = next() else {
+                if pairs.last?.value.isFolded ?? false { pairs.removeLast() }
+                break
+            }
             defer { yaml_event_delete(&event) }
-            if event.type == YAML_MAPPING_END_EVENT { return pairs }
-            let key = try node(event)
-            pairs.append((key, try node()))
+            if event.type == YAML_MAPPING_END_EVENT { return (pairs, true) }
+            if let key = node(event), !isCut, let value = node() { pairs.append((key, value)) }
         }
+        return (pairs, false)
     }
 
-    // MARK: - Events and faults
+    // MARK: - Events
 
-    private mutating func next() throws(Fault) -> yaml_event_t {
+    /// - Returns: nil when reading has ended, by a syntax error that is noted.
+    private mutating func next() -> yaml_event_t? {
+        guard !isCut else { return nil }
         var event = yaml_event_t()
-        guard yaml_parser_parse(&parser, &event) == 1 else { throw syntaxFault() }
+        guard yaml_parser_parse(&parser, &event) == 1 else {
+            noteSyntaxError()
+            return nil
+        }
         return event
     }
 
-    private mutating func skip() throws(Fault) {
-        var event = try next()
-        yaml_event_delete(&event)
+    private mutating func skip() {
+        if var event = next() { yaml_event_delete(&event) }
     }
 
-    private mutating func enter(_ mark: yaml_mark_t) throws(Fault) {
-        depth += 1
-        guard depth <= YAMLReader.maximumDepth else {
-            throw fault(
+    private mutating func enter(_ mark: yaml_mark_t) -> Bool {
+        guard depth < YAMLReader.maximumDepth else {
+            cut(
                 mark, "lists and mappings stand more than \(YAMLReader.maximumDepth) deep in one another",
-                "the four levels that the language has")
+                "the five levels that the language has")
+            return false
         }
+        depth += 1
+        return true
     }
 
-    private func refuse(
-        anchor: UnsafeMutablePointer<yaml_char_t>?, tag: UnsafeMutablePointer<yaml_char_t>?, _ mark: yaml_mark_t
-    ) throws(Fault) {
+    // MARK: - Faults
+
+    private mutating func refuse(anchor: UnsafeMutablePointer<yaml_char_t>?, tag: UnsafeMutablePointer<yaml_char_t>?, _ mark: yaml_mark_t) {
         if anchor != nil {
-            throw fault(mark, "an anchor (&…) stands here", "the value alone; anchors are not part of the language")
+            note(mark, "an anchor (&…) stands here", "the value alone; anchors are not part of the language")
         }
         if let tag {
-            let text = String(cString: tag)
-            throw fault(
+            // libyaml writes "!!str" out as its name in full.
+            let full = String(cString: tag)
+            let core = "tag:yaml.org,2002:"
+            let text = full.hasPrefix(core) ? "!!" + full.dropFirst(core.count) : full
+            let isExclusion = text.hasPrefix("!") && !text.hasPrefix("!!")
+            note(
                 mark, "a tag (\(text)) stands here",
-                text.hasPrefix("!") && text.contains("/") ? "\"\(text)\" in quotes" : "the value alone; tags are not part of the language")
+                isExclusion ? "a value that begins with ! in quotes: \"!10.0.0.0/8\"" : "the value alone; tags are not part of the language")
         }
     }
 
-    private func fault(_ mark: yaml_mark_t, _ problem: String, _ expected: String) -> Fault {
-        Fault(
-            position: SourcePosition(file: file, line: Int(mark.line) + 1, column: Int(mark.column) + 1), path: "",
-            problem: problem, expected: expected)
+    private mutating func noteSyntaxError() {
+        let problem = parser.problem.map { String(cString: $0) } ?? "unreadable text"
+        var context = parser.context.map { " " + String(cString: $0) } ?? ""
+        let mark = parser.problem_mark
+        if !context.isEmpty, parser.context_mark.line != mark.line { context += " that begins in line \(parser.context_mark.line + 1)" }
+        let expected =
+            switch problem {
+            case "found character that cannot start any token":
+                character(mark) == UInt8(ascii: "\t") ? "spaces: YAML takes no tabs before a value" : "a value that begins with it in quotes"
+            case "found a tab character that violates indentation", "found a tab character where an indentation space is expected":
+                "spaces: YAML takes no tabs before a value"
+            case "mapping values are not allowed in this context":
+                "one key in a line, and the keys of an entry all in one column"
+            case "did not find expected key", "did not find expected '-' indicator", "block sequence entries are not allowed in this context":
+                "the keys of an entry all in one column, and so the dashes of a list"
+            case "did not find expected ',' or ']'": "a ] that closes the list"
+            case "did not find expected ',' or '}'": "a } that closes the mapping"
+            case "found unexpected end of stream", "found unexpected document indicator": "a quote that closes the text"
+            case "could not find expected ':'": "a key with a colon behind it"
+            default: "valid YAML"
+            }
+        cut(mark, problem + context, expected)
     }
 
-    private func syntaxFault() -> Fault {
-        let problem = parser.problem.map { String(cString: $0) } ?? "unreadable text"
-        let context = parser.context.map { " " + String(cString: $0) } ?? ""
-        return fault(parser.problem_mark, "\(problem)\(context)", "valid YAML")
+    /// The byte at the mark, whose index counts characters: to be found by line and column.
+    private func character(_ mark: yaml_mark_t) -> UInt8? {
+        let lines = text.bytes.split(separator: UInt8(ascii: "\n"), maxSplits: Int(mark.line) + 1, omittingEmptySubsequences: false)
+        guard mark.line < lines.count else { return nil }
+        let line = Array(String(decoding: lines[Int(mark.line)], as: UTF8.self).unicodeScalars)
+        return mark.column < line.count ? UInt8(exactly: line[Int(mark.column)].value) : nil
+    }
+
+    private mutating func note(_ mark: yaml_mark_t, _ problem: String, _ expected: String) {
+        let position = SourcePosition(file: text.path, line: Int(mark.line) + 1, column: Int(mark.column) + 1)
+        faults.append(Fault(position: position, path: "", problem: problem, expected: expected))
+        if faults.count >= YAMLReader.faultLimit { isCut = true }
+    }
+
+    /// Notes a fault behind which nothing can be read.
+    private mutating func cut(_ mark: yaml_mark_t, _ problem: String, _ expected: String) {
+        note(mark, problem, expected)
+        isCut = true
+    }
+}
+
+extension YAMLNode {
+    /// Whether a text without quotes may go over several lines. Before a syntax error it is likely to be part of the error.
+    fileprivate var isFolded: Bool {
+        guard case .scalar(let text, isPlain: true) = content else { return false }
+        return text.utf8.contains(UInt8(ascii: " "))
     }
 }

@@ -34,7 +34,10 @@ public struct Address: Sendable, Hashable, Comparable {
     public init(parsing text: String) throws(InvalidValue) {
         var four = in_addr()
         var six = in6_addr()
-        if inet_pton(AF_INET, text, &four) == 1 {
+        if text.utf8.contains(0) {
+            // To C the text would end there.
+            throw InvalidValue(problem: "the address has a NUL in it", expected: "an address like 203.0.113.10 or 2001:db8::10")
+        } else if inet_pton(AF_INET, text, &four) == 1 {
             self.init(ipv4: UInt32(bigEndian: four.s_addr))
         } else if inet_pton(AF_INET6, text, &six) == 1 {
             let bits = withUnsafeBytes(of: six) { UInt128(bigEndian: $0.loadUnaligned(as: UInt128.self)) }

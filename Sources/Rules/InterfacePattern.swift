@@ -8,13 +8,13 @@ public struct InterfacePattern: Sendable, Hashable {
     /// The longest name of an interface, in bytes: `IFNAMSIZ` of `<linux/if.h>` less the NUL.
     public static let maximumLength = 15
 
-    /// A name of 1 to 15 bytes without white space, slash and control characters; a plus sign at its end makes it a beginning.
+    /// A name of 1 to 15 bytes without white space, slash, colon and control characters; a plus sign at its end makes it a beginning.
     ///
     /// - Throws: `InvalidValue` for a name that no interface can have.
     public init(parsing text: String) throws(InvalidValue) {
         let bytes = text.utf8
         guard (1...InterfacePattern.maximumLength).contains(bytes.count),
-            bytes.allSatisfy({ $0 > 0x20 && $0 < 0x7f && $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: "\"") }),
+            bytes.allSatisfy({ $0 > 0x20 && $0 < 0x7f && $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: ":") && $0 != UInt8(ascii: "\"") }),
             text != ".", text != "..", bytes.first != UInt8(ascii: "!")
         else {
             throw InvalidValue(

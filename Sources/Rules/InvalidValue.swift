@@ -13,6 +13,11 @@ public struct InvalidValue: Error, Hashable, Sendable, CustomStringConvertible {
         self.expected = expected
     }
 
+    /// The refusal of a number like `021`, which YAML 1.1 and C read as octal and everybody else does not.
+    static func leadingZero(_ text: String, _ number: String) -> InvalidValue {
+        InvalidValue(problem: "\"\(text)\" has a leading zero, which some programs read as octal", expected: number)
+    }
+
     /// `problem; expected …`
     public var description: String { "\(problem); expected \(expected)" }
 }

@@ -48,6 +48,7 @@ public struct Mark: Sendable, Hashable {
                 expected: "a number from 1 to 4294967295, decimal or 0x…, with /mask if only some bits are to be set"
             )
         }
+        guard isHexadecimal || body.first != "0" || number == 0 else { throw .leadingZero(text, "\(number)") }
         return number
     }
 

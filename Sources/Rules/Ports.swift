@@ -65,6 +65,7 @@ public struct PortRange: Sendable, Hashable, Comparable {
             throw InvalidValue(
                 problem: "\"\(text)\" is not a port or a range of ports", expected: "ports from 1 to 65535, like 21 or 10000-20000")
         }
+        guard digits.first != "0" else { throw .leadingZero(text, "\(port)") }
         return port
     }
 

@@ -33,10 +33,11 @@ public struct Prefix: Sendable, Hashable, Comparable {
             return
         }
         let address = try Address(parsing: String(text[..<slash]))
-        let digits = text[text.index(after: slash)...]
+        // By bytes: to Swift a slash and an accent behind it are one character.
+        let digits = String(decoding: text.utf8[text.utf8.index(after: slash)...], as: UTF8.self)
         let bitWidth = address.family.bitWidth
         guard digits.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }),
-            let length = Int(digits), length <= bitWidth
+            let length = Int(digits), length <= bitWidth, digits.first != "0" || digits == "0"
         else {
             throw InvalidValue(
                 problem: "\"\(digits)\" is not a prefix length of \(address.family)", expected: "a number from 0 to \(bitWidth)")

@@ -53,11 +53,14 @@ public struct AddressMatch: Sendable, Hashable {
 
     /// A prefix, with `!` before it for everything else.
     ///
-    /// - Throws: `InvalidValue` as `Prefix.init(parsing:)` does.
+    /// - Throws: `InvalidValue` as `Prefix.init(parsing:)` does, and for everything but all addresses, which is none.
     public init(parsing text: String) throws(InvalidValue) {
         let isInverted = text.utf8.first == UInt8(ascii: "!")
-        let body = isInverted ? String(text.dropFirst().drop { $0 == " " }) : text
+        let body = isInverted ? String(decoding: text.utf8.dropFirst().drop { $0 == UInt8(ascii: " ") }, as: UTF8.self) : text
         self.init(try Prefix(parsing: body), isInverted: isInverted)
+        guard !isInverted || prefix.length > 0 else {
+            throw InvalidValue(problem: "\"\(text)\" leaves no address at all", expected: "a prefix that is not all of \(prefix.family)")
+        }
     }
 
     /// Whether the address fits.
