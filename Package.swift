@@ -73,7 +73,7 @@ let package = Package(
         ),
 
         .testTarget(name: "RulesTests", dependencies: ["Rules"]),
-        .testTarget(name: "ConfigurationFileTests", dependencies: ["ConfigurationFile", "Rules"]),
+        .testTarget(name: "ConfigurationFileTests", dependencies: ["ConfigurationFile", "Rules"], exclude: ["bad-files.txt"]),
         .testTarget(name: "PlannerTests", dependencies: ["Planner", "ConfigurationFile", "Rules"]),
         .systemLibrary(name: "CNamespaces", path: "Tests/CNamespaces"),
         .testTarget(name: "NetfilterTests", dependencies: ["Netfilter", "Rules", "CNamespaces"]),

@@ -58,7 +58,8 @@ extension Configuration {
         let parent = path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
         let directory = parent + "conf.d"
         guard let stream = opendir(directory) else {
-            return errno == ENOENT ? .success([]) : .failure(failure(directory, "cannot be opened", "a directory with files, or none"))
+            return errno == ENOENT
+                ? .success([]) : .failure(failure(directory, "cannot be opened", "a directory with files, or none"))
         }
         defer { closedir(stream) }
         var names: [String] = []

@@ -78,13 +78,22 @@ extension ConfigurationDecoder {
     mutating func destinations(_ values: Members, sources: [Prefix]?) -> [AddressMatch]? {
         guard let node = values["destinations"] else { return nil }
         return at(.key("destinations")) { decoder in
-            let matches = decoder.list(node) { (text) throws(InvalidValue) in try AddressMatch(parsing: text) }
+            let matches = decoder.list(node) { (text) throws(InvalidValue) in
+                let match = try AddressMatch(parsing: text)
+                guard !match.isInverted || match.prefix.length > 0 else {
+                    throw InvalidValue(
+                        problem: "\"\(text)\" leaves no address at all",
+                        expected: "a prefix that is not all of \(match.prefix.family)")
+                }
+                return match
+            }
             guard let matches, let sources, case .sequence(let nodes) = node.content else { return matches }
             let families = Set(sources.map(\.family))
             for (index, match) in matches.enumerated() where !families.contains(match.prefix.family) {
                 decoder.at(.index(index)) {
                     $0.faults.add(
-                        nodes[index], "\(match.prefix) is an \(match.prefix.family) destination, and no source is \(match.prefix.family)",
+                        nodes[index],
+                        "\(match.prefix) is an \(match.prefix.family) destination, and no source is \(match.prefix.family)",
                         expected: "destinations of the sources' family")
                 }
             }
@@ -238,7 +247,10 @@ extension ConfigurationDecoder {
     mutating func value<Value>(_ node: YAMLNode, _ parse: (String) throws(InvalidValue) -> Value) -> Value? {
         guard case .scalar(let text, _) = node.content, !node.isNull else {
             // "[2001:db8::]" is a mapping to YAML.
-            let isAddress = if case .mapping(let pairs) = node.content { pairs.first?.key.isScalar { $0.contains(":") } ?? false } else { false }
+            let isAddress =
+                if case .mapping(let pairs) = node.content { pairs.first?.key.isScalar { $0.contains(":") } ?? false } else {
+                    false
+                }
             note(node, isAddress ? "a single value; an IPv6 address that ends in a colon needs quotes" : "a single value")
             return nil
         }

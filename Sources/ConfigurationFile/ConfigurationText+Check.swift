@@ -7,7 +7,9 @@ extension ConfigurationText {
         if bytes.isEmpty {
             // An interrupted write leaves such a file. To take every rule out must be said in so many words.
             return [
-                fault(1, 1, "the file is empty", "at least a comment, or \"services: []\"; a file of no bytes is what an interrupted write leaves")
+                fault(
+                    1, 1, "the file is empty",
+                    "at least a comment, or \"services: []\"; a file of no bytes is what an interrupted write leaves")
             ]
         }
         guard bytes.count <= Configuration.maximumFileSize else {
@@ -41,7 +43,8 @@ extension ConfigurationText {
                 }
                 let digits = String(scalar.value, radix: 16, uppercase: true)
                 let name = "U+" + String(repeating: "0", count: max(0, 4 - digits.utf8.count)) + digits
-                faults.append(fault(line + 1, column, "the character \(name) stands here", "printable characters, spaces and line feeds"))
+                faults.append(
+                    fault(line + 1, column, "the character \(name) stands here", "printable characters, spaces and line feeds"))
                 break
             }
         }

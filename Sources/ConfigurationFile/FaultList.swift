@@ -59,7 +59,7 @@ struct FaultList {
         let order = Dictionary(zip(files, files.indices), uniquingKeysWith: { first, _ in first })
         var result = faults.sorted { left, right in
             let (l, r) = (left.position, right.position)
-            return (order[l.file] ?? 0, l.line, l.column) < (order[r.file] ?? 0, r.line, r.column)
+            return (order[l.file] ?? files.count, l.line, l.column) < (order[r.file] ?? files.count, r.line, r.column)
         }
         if dropped > 0, let last = result.last {
             result.append(

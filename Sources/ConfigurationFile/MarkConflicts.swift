@@ -65,7 +65,8 @@ struct MarkConflicts {
     private mutating func compare(_ inner: Group, with outer: Group) {
         let kinds = kinds
         var hits: [Int] = []
-        for (transport, (ours, theirs)) in zip(TransportProtocol.allCases, zip(inner.ports, outer.ports)) where !theirs.entries.isEmpty {
+        for (transport, (ours, theirs)) in zip(TransportProtocol.allCases, zip(inner.ports, outer.ports))
+        where !theirs.entries.isEmpty {
             for (index, entry) in ours.entries.enumerated() {
                 hits.removeAll(keepingCapacity: true)
                 // Within one group each pair is met once: of two entries the one that stands before the other looks for it.

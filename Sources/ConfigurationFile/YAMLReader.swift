@@ -11,6 +11,7 @@ struct YAMLReader: ~Copyable {
     static let maximumDepth = 16
     /// How many faults are kept; far more than a person wants to see.
     private static let faultLimit = FaultList.limit + 1
+    private static let quotedExclusion = "a value that begins with ! in quotes: \"!10.0.0.0/8\""
 
     private var parser = yaml_parser_t()
     private let text: ConfigurationText
@@ -105,7 +106,7 @@ struct YAMLReader: ~Copyable {
         var nodes: [YAMLNode] = []
         while !isCut {
             guard var event = next() else {
-                if nodes.last?.isFolded ?? false { nodes.removeLast() }
+                if let last = nodes.popLast() { last.beforeError.map { nodes.append($0) } }
                 break
             }
             defer { yaml_event_delete(&event) }
@@ -121,7 +122,7 @@ struct YAMLReader: ~Copyable {
         var pairs: [(key: YAMLNode, value: YAMLNode)] = []
         while !isCut {
             guard var event = next() else {
-                if pairs.last?.value.isFolded ?? false { pairs.removeLast() }
+                if let last = pairs.popLast() { last.value.beforeError.map { pairs.append((last.key, $0)) } }
                 break
             }
             defer { yaml_event_delete(&event) }
@@ -161,7 +162,9 @@ struct YAMLReader: ~Copyable {
 
     // MARK: - Faults
 
-    private mutating func refuse(anchor: UnsafeMutablePointer<yaml_char_t>?, tag: UnsafeMutablePointer<yaml_char_t>?, _ mark: yaml_mark_t) {
+    private mutating func refuse(
+        anchor: UnsafeMutablePointer<yaml_char_t>?, tag: UnsafeMutablePointer<yaml_char_t>?, _ mark: yaml_mark_t
+    ) {
         if anchor != nil {
             note(mark, "an anchor (&…) stands here", "the value alone; anchors are not part of the language")
         }
@@ -170,33 +173,40 @@ struct YAMLReader: ~Copyable {
             let full = String(cString: tag)
             let core = "tag:yaml.org,2002:"
             let text = full.hasPrefix(core) ? "!!" + full.dropFirst(core.count) : full
-            let isExclusion = text.hasPrefix("!") && !text.hasPrefix("!!")
+            let isExclusion = !text.hasPrefix("!!") && text.utf8.contains { [UInt8(ascii: "."), UInt8(ascii: ":")].contains($0) }
             note(
                 mark, "a tag (\(text)) stands here",
-                isExclusion ? "a value that begins with ! in quotes: \"!10.0.0.0/8\"" : "the value alone; tags are not part of the language")
+                isExclusion ? YAMLReader.quotedExclusion : "the value alone; tags are not part of the language")
         }
     }
 
     private mutating func noteSyntaxError() {
         let problem = parser.problem.map { String(cString: $0) } ?? "unreadable text"
         var context = parser.context.map { " " + String(cString: $0) } ?? ""
-        let mark = parser.problem_mark
-        if !context.isEmpty, parser.context_mark.line != mark.line { context += " that begins in line \(parser.context_mark.line + 1)" }
+        let isTag = parser.context.map { ["while scanning a tag", "while parsing a tag"].contains(String(cString: $0)) } ?? false
+        let mark = isTag ? parser.context_mark : parser.problem_mark
+        if !context.isEmpty, parser.context_mark.line != mark.line {
+            context += " that begins in line \(parser.context_mark.line + 1)"
+        }
         let expected =
             switch problem {
             case "found character that cannot start any token":
-                character(mark) == UInt8(ascii: "\t") ? "spaces: YAML takes no tabs before a value" : "a value that begins with it in quotes"
+                character(mark) == UInt8(ascii: "\t")
+                    ? "spaces: YAML takes no tabs before a value" : "a value that begins with it in quotes"
             case "found a tab character that violates indentation", "found a tab character where an indentation space is expected":
                 "spaces: YAML takes no tabs before a value"
             case "mapping values are not allowed in this context":
                 "one key in a line, and the keys of an entry all in one column"
-            case "did not find expected key", "did not find expected '-' indicator", "block sequence entries are not allowed in this context":
+            case "did not find expected key", "did not find expected '-' indicator",
+                "block sequence entries are not allowed in this context":
                 "the keys of an entry all in one column, and so the dashes of a list"
             case "did not find expected ',' or ']'": "a ] that closes the list"
             case "did not find expected ',' or '}'": "a } that closes the mapping"
             case "found unexpected end of stream", "found unexpected document indicator": "a quote that closes the text"
             case "could not find expected ':'": "a key with a colon behind it"
-            default: "valid YAML"
+            case "found unexpected ':'": "a value that ends in a colon in quotes"
+            case "did not find expected <document start>": "one document a file"
+            default: isTag ? YAMLReader.quotedExclusion : "valid YAML"
             }
         cut(mark, problem + context, expected)
     }
@@ -223,9 +233,12 @@ struct YAMLReader: ~Copyable {
 }
 
 extension YAMLNode {
-    /// Whether a text without quotes may go over several lines. Before a syntax error it is likely to be part of the error.
-    fileprivate var isFolded: Bool {
-        guard case .scalar(let text, isPlain: true) = content else { return false }
-        return text.utf8.contains(UInt8(ascii: " "))
+    /// What can be said of the piece that stands right before a syntax error: a list or a mapping may go on behind it, and a text
+    /// without quotes that goes over several lines is likely to be part of the error.
+    fileprivate var beforeError: YAMLNode? {
+        if case .scalar(let text, isPlain: true) = content, text.utf8.contains(UInt8(ascii: " ")) { return nil }
+        var node = self
+        node.isWhole = false
+        return node
     }
 }

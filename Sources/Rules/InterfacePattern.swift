@@ -14,7 +14,9 @@ public struct InterfacePattern: Sendable, Hashable {
     public init(parsing text: String) throws(InvalidValue) {
         let bytes = text.utf8
         guard (1...InterfacePattern.maximumLength).contains(bytes.count),
-            bytes.allSatisfy({ $0 > 0x20 && $0 < 0x7f && $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: ":") && $0 != UInt8(ascii: "\"") }),
+            bytes.allSatisfy({
+                $0 > 0x20 && $0 < 0x7f && $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: ":") && $0 != UInt8(ascii: "\"")
+            }),
             text != ".", text != "..", bytes.first != UInt8(ascii: "!")
         else {
             throw InvalidValue(

@@ -37,11 +37,12 @@ public struct Prefix: Sendable, Hashable, Comparable {
         let digits = String(decoding: text.utf8[text.utf8.index(after: slash)...], as: UTF8.self)
         let bitWidth = address.family.bitWidth
         guard digits.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }),
-            let length = Int(digits), length <= bitWidth, digits.first != "0" || digits == "0"
+            let length = Int(digits), length <= bitWidth
         else {
             throw InvalidValue(
                 problem: "\"\(digits)\" is not a prefix length of \(address.family)", expected: "a number from 0 to \(bitWidth)")
         }
+        guard digits == "\(length)" else { throw .leadingZero(text, "\(address)/\(length)") }
         self.init(containing: address, length: length)
         guard self.address == address else {
             throw InvalidValue(

@@ -53,14 +53,12 @@ public struct AddressMatch: Sendable, Hashable {
 
     /// A prefix, with `!` before it for everything else.
     ///
-    /// - Throws: `InvalidValue` as `Prefix.init(parsing:)` does, and for everything but all addresses, which is none.
+    /// - Throws: `InvalidValue` as `Prefix.init(parsing:)` does.
     public init(parsing text: String) throws(InvalidValue) {
         let isInverted = text.utf8.first == UInt8(ascii: "!")
+        // By bytes: to Swift a "!" and an accent behind it are one character.
         let body = isInverted ? String(decoding: text.utf8.dropFirst().drop { $0 == UInt8(ascii: " ") }, as: UTF8.self) : text
         self.init(try Prefix(parsing: body), isInverted: isInverted)
-        guard !isInverted || prefix.length > 0 else {
-            throw InvalidValue(problem: "\"\(text)\" leaves no address at all", expected: "a prefix that is not all of \(prefix.family)")
-        }
     }
 
     /// Whether the address fits.
