@@ -9,7 +9,7 @@ DEPS ?= yes
 BINARIES := .build/release
 PROGRAMS := fwmarkd fwmarkctl
 RELEASE_FLAGS := --configuration release --static-swift-stdlib
-SCRIPTS := .ci/run $(shell find scripts Tests packaging -type f -perm -u+x 2>/dev/null)
+SCRIPTS := .ci/run $(shell find scripts Tests -type f -perm -u+x) $(wildcard packaging/*-deb packaging/p*)
 MANUALS := $(wildcard docs/*.[1-8])
 
 # What `make test` makes, in this order. Each is a target of its own; scripts/check says how it is counted.
@@ -28,21 +28,26 @@ release: deps-build              ## both programs as they are installed (.build/
 	@for program in $(PROGRAMS); do $(SWIFT) build $(RELEASE_FLAGS) --product $$program || exit 1; done
 
 ## Checking
-test: deps-build deps-test deps-lint     ## install what is missing, build, lint and run every test
-	$(SWIFT) build --build-tests
+test: test-build                 ## install what is missing, build, lint and run every test
 	@scripts/check $(CHECKS)
+
+test-build: deps-build deps-test deps-lint
+	$(SWIFT) build --build-tests
+
+# For .ci/run, whose output ends with the line that sums up: make has a last word of its own when something failed.
+list-checks:
+	@echo $(CHECKS)
 
 test-scripts:
 	@Tests/Scripts/run
 
-test-swift: deps-build deps-test
-	$(SWIFT) build --build-tests
+test-swift: test-build           ## the Swift tests alone
 	@scripts/swift-test
 
 check-size: release              ## fail when a stripped program passes 32 MB
 	@scripts/check-size $(BINARIES) $(PROGRAMS)
 
-check-install: release             ## what make install leaves: the unit, the user, the lock file, completions
+check-install: release           ## what make install leaves: the unit, the user, the lock file, completions
 	@scripts/check-install $(BINARIES)
 
 check-demo: deps-demo release
@@ -107,5 +112,5 @@ help:                            ## this list
 # Packages are installed one after the other.
 .NOTPARALLEL:
 
-.PHONY: build release test test-scripts test-swift check-size check-install check-demo check-guide guest test-guest test-deb lint format
+.PHONY: build release test test-build list-checks test-scripts test-swift check-size check-install check-demo check-guide guest test-guest test-deb lint format
 .PHONY: bench bench-smoke demo install uninstall deb deps clean help
