@@ -102,8 +102,10 @@ struct DaemonClient {
         var isWhole = false
         try await connection.executeThenClose { inbound, outbound in
             let headers: HTTPHeaders = ["Host": "localhost", "Connection": "close", "Content-Length": "0"]
-            try await outbound.write(.head(HTTPRequestHead(version: .http1_1, method: method, uri: target, headers: headers)))
-            try await outbound.write(.end(nil))
+            let head = HTTPRequestHead(version: .http1_1, method: method, uri: target, headers: headers)
+            // In one write: after the head alone the request is whole already, and the daemon may answer and close before a second
+            // one, which would then fail.
+            try await outbound.write(contentsOf: [.head(head), .end(nil)])
             for try await part in inbound {
                 try receive(part)
                 if case .end = part {
