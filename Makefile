@@ -107,7 +107,7 @@ clean:                           ## remove what was built
 	rm -rf .build dist
 
 help:                            ## this list
-	@awk -F'[:#]+ *' '/^## / { printf "\n%s\n", $$2 } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$NF }' Makefile
+	@awk -F' *## ' '/^## / { printf "\n%s\n", $$2 } /^[a-z-]+:.*## / { sub(/:.*/, "", $$1); printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 # Packages are installed one after the other.
 .NOTPARALLEL:
