@@ -76,7 +76,8 @@ let package = Package(
         .testTarget(name: "ConfigurationFileTests", dependencies: ["ConfigurationFile", "Rules"], exclude: ["bad-files.txt"]),
         .testTarget(name: "PlannerTests", dependencies: ["Planner", "ConfigurationFile", "Rules"]),
         .systemLibrary(name: "CNamespaces", path: "Tests/CNamespaces"),
-        .testTarget(name: "NetfilterTests", dependencies: ["Netfilter", "Rules", "CNamespaces"]),
+.target(name: "NamespaceSupport", dependencies: ["CNamespaces"], path: "Tests/NamespaceSupport"),
+        .testTarget(name: "NetfilterTests", dependencies: ["Netfilter", "Rules", "NamespaceSupport"]),
         .target(name: "FakeKernel", dependencies: ["Reconciler", "Netfilter", "Rules"], path: "Tests/FakeKernel"),
         .testTarget(name: "ReconcilerTests", dependencies: ["FakeKernel", "Reconciler", "Netfilter", "Rules"]),
         .testTarget(
@@ -91,7 +92,8 @@ let package = Package(
         .testTarget(name: "APITests", dependencies: ["API"]),
         .testTarget(name: "SystemdTests", dependencies: ["Systemd", .product(name: "Logging", package: "swift-log")]),
         .testTarget(
-            name: "KernelTests", dependencies: ["Reconciler", "Netfilter", "Planner", "ConfigurationFile", "Rules", "API"]),
+            name: "KernelTests",
+            dependencies: ["Reconciler", "Netfilter", "Planner", "ConfigurationFile", "Rules", "API", "NamespaceSupport"]),
     ]
 )
 
