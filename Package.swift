@@ -76,7 +76,7 @@ let package = Package(
         .testTarget(name: "ConfigurationFileTests", dependencies: ["ConfigurationFile", "Rules"], exclude: ["bad-files.txt"]),
         .testTarget(name: "PlannerTests", dependencies: ["Planner", "ConfigurationFile", "Rules"]),
         .systemLibrary(name: "CNamespaces", path: "Tests/CNamespaces"),
-.target(name: "NamespaceSupport", dependencies: ["CNamespaces"], path: "Tests/NamespaceSupport"),
+        .target(name: "NamespaceSupport", dependencies: ["CNamespaces"], path: "Tests/NamespaceSupport"),
         .testTarget(name: "NetfilterTests", dependencies: ["Netfilter", "Rules", "NamespaceSupport"]),
         .target(name: "FakeKernel", dependencies: ["Reconciler", "Netfilter", "Rules"], path: "Tests/FakeKernel"),
         .testTarget(name: "ReconcilerTests", dependencies: ["FakeKernel", "Reconciler", "Netfilter", "Rules"]),
@@ -89,6 +89,7 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
             ]
         ),
+        .testTarget(name: "FwmarkctlTests", dependencies: ["fwmarkctl", "API", "NamespaceSupport"]),
         .testTarget(name: "APITests", dependencies: ["API"]),
         .testTarget(name: "SystemdTests", dependencies: ["Systemd", .product(name: "Logging", package: "swift-log")]),
         .testTarget(

@@ -50,6 +50,19 @@ final class NamespaceThread: TaskExecutor {
         wakeUp.signal()
     }
 
+    /// Whether the calling thread is in another network namespace than the one that the tests were started in.
+    static var isInside: Bool { inode("/proc/thread-self/ns/net") != inode("/proc/self/ns/net") }
+
+    /// Whether the calling thread is in this namespace.
+    var isCurrent: Bool {
+        NamespaceThread.inode("/proc/thread-self/ns/net") == NamespaceThread.inode("/proc/self/fd/\(descriptor)")
+    }
+
+    private static func inode(_ path: String) -> UInt {
+        var status = stat()
+        return stat(path, &status) == 0 ? status.st_ino : 0
+    }
+
     private func work() {
         while true {
             wakeUp.wait()

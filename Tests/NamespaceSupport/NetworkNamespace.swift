@@ -1,4 +1,4 @@
-import Foundation
+public import Foundation
 
 /// A network namespace of the test's own, with an xtables lock of its own; both are gone when the body of `run` ends.
 public final class NetworkNamespace: Sendable {
@@ -27,8 +27,12 @@ public final class NetworkNamespace: Sendable {
     }
 
     /// Runs `body` on this namespace's thread.
+    @discardableResult
     public func enter<Result: Sendable>(_ body: @escaping @Sendable () async throws -> Result) async throws -> Result {
-        try await withTaskExecutorPreference(thread) { try await body() }
+        try await withTaskExecutorPreference(thread) {
+            guard thread.isCurrent else { throw Failure("not on the thread of the namespace") }
+            return try await body()
+        }
     }
 
     /// The namespace's path for as long as the test runs, as `ip link set … netns PATH` takes it.
@@ -64,7 +68,9 @@ public final class NetworkNamespace: Sendable {
     public func start(
         _ words: [String], input: String = "", environment: [String: String] = [:]
     ) throws -> RunningProgram {
-        try RunningProgram(words, input: input, environment: environment.merging(["XTABLES_LOCKFILE": lockPath]) { own, _ in own }, in: directory)
+        guard NamespaceThread.isInside else { throw Failure("\(words.joined(separator: " ")): not in a namespace of the tests") }
+        return try RunningProgram(
+            words, input: input, environment: environment.merging(["XTABLES_LOCKFILE": lockPath]) { own, _ in own }, in: directory)
     }
 
     /// Runs the lines one after the other, each a program's words separated by single blanks.

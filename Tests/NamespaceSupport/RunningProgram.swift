@@ -1,14 +1,16 @@
 internal import CNamespaces
 import Foundation
+import Synchronization
 
 /// A program that a test started; killed, if it still runs, when the value goes.
-public final class RunningProgram {
+public final class RunningProgram: Sendable {
     /// Its process.
-    public let process: pid_t
+    public let process: Int32
     private let name: String
     private let outputFile: URL
     private let descriptor: CInt
-    private var status: CInt?
+    /// How it ended, once that was asked.
+    private let status = Mutex<CInt?>(nil)
 
     /// Starts the program from the calling thread, so that it is in this thread's network namespace.
     init(_ words: [String], input: String, environment: [String: String], in directory: URL) throws {
@@ -38,10 +40,9 @@ public final class RunningProgram {
     }
 
     deinit {
-        if status == nil {
+        if status.withLock({ $0 }) == nil {
             kill(process, SIGKILL)
-            var status: CInt = 0
-            waitpid(process, &status, 0)
+            _ = reap()
         }
         close(descriptor)
     }
@@ -52,12 +53,12 @@ public final class RunningProgram {
     /// Whether it has not ended yet.
     public var isRunning: Bool {
         var event = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-        return status == nil && poll(&event, 1, 0) == 0
+        return status.withLock { $0 } == nil && poll(&event, 1, 0) == 0
     }
 
     /// Sends it a signal.
     public func signal(_ number: CInt) {
-        if status == nil { kill(process, number) }
+        status.withLock { if $0 == nil { kill(process, number) } }
     }
 
     /// Waits until it ends, and returns its exit status, or 128 and the number of the signal that ended it.
@@ -65,7 +66,7 @@ public final class RunningProgram {
     /// - Throws: a `Failure` when it does not end in time; it is killed then.
     @discardableResult
     public func wait(seconds: Double = 60) throws -> CInt {
-        if let status { return status }
+        if let status = status.withLock({ $0 }) { return status }
         let deadline = ContinuousClock.now + .seconds(seconds)
         var event = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
         while true {
@@ -86,7 +87,7 @@ public final class RunningProgram {
         var raw: CInt = 0
         while waitpid(process, &raw, 0) < 0 && errno == EINTR {}
         let result = raw & 0x7f == 0 ? raw >> 8 & 0xff : 128 + raw & 0x7f
-        status = result
+        status.withLock { $0 = result }
         return result
     }
 }

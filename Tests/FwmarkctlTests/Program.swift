@@ -1,0 +1,114 @@
+import Foundation
+import NamespaceSupport
+
+/// How a program ended, and what it said.
+struct End {
+    var status: CInt
+    var output: String
+    var errors: String
+    /// The lines of `errors`.
+    var errorLines: [String] { errors.split(separator: "\n").map(String.init) }
+}
+
+/// A directory of the test's own; gone when the value goes.
+final class Scratch: Sendable {
+    let path: String
+
+    init() throws {
+        path = FileManager.default.temporaryDirectory.appendingPathComponent("fwmarkctl-\(UUID().uuidString)").path
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        // Some programs are run as another user.
+        chmod(path, 0o755)
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+
+    /// Writes a file and returns its path.
+    func file(_ name: String, _ text: String) throws -> String {
+        let file = path + "/" + name
+        try FileManager.default.createDirectory(
+            atPath: (file as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+        try text.write(toFile: file, atomically: false, encoding: .utf8)
+        return file
+    }
+}
+
+/// `fwmarkctl` as it was built beside these tests.
+struct Program {
+    /// Its path: in the directory of the test program.
+    static let path: String = {
+        let own = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? CommandLine.arguments[0]
+        return (own as NSString).deletingLastPathComponent + "/fwmarkctl"
+    }()
+
+    /// What is written before the program: another program that starts it.
+    var wrapper: [String] = []
+    var environment: [String: String] = [:]
+    var scratch: Scratch
+
+    init(_ scratch: Scratch) { self.scratch = scratch }
+
+    /// The program in the namespace, with the namespace's lock.
+    init(_ scratch: Scratch, in namespace: NetworkNamespace) {
+        self.init(scratch)
+        wrapper = ["nsenter", "--net=\(namespace.path)", "--"]
+        environment = ["XTABLES_LOCKFILE": namespace.lockPath]
+    }
+
+    /// A wrapper that runs it as a user without rights.
+    static let asNobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--"]
+
+    /// Starts it with the words; output goes where `output` and `errors` say.
+    func start(_ words: [String], output: Any, errors: Any) throws -> Process {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        // Signals as in a terminal: the threads of a test program block them, and children inherit that. A deadline: nothing that
+        // these tests run takes a minute.
+        process.arguments = ["--default-signal=TERM,PIPE", "timeout", "60"] + wrapper + [Program.path] + words
+        // No socket of a daemon on this machine is ever asked by mistake: the tests name one of their own.
+        var variables = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+        variables["TZ"] = "UTC"
+        variables["NO_COLOR"] = environment["NO_COLOR"]
+        process.environment = variables
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = output
+        process.standardError = errors
+        try process.run()
+        return process
+    }
+
+    /// Runs it to its end.
+    func run(_ words: [String]) throws -> End {
+        // Files and not pipes: what is long never blocks.
+        let names = (UUID().uuidString + ".out", UUID().uuidString + ".err")
+        let files = try (scratch.file(names.0, ""), scratch.file(names.1, ""))
+        guard let output = FileHandle(forWritingAtPath: files.0), let errors = FileHandle(forWritingAtPath: files.1) else {
+            throw Failure("no files in \(scratch.path)")
+        }
+        let process = try start(words, output: output, errors: errors)
+        process.waitUntilExit()
+        func text(_ path: String) throws -> String { try String(contentsOfFile: path, encoding: .utf8) }
+        return End(
+            status: process.terminationReason == .exit ? process.terminationStatus : 128 + process.terminationStatus,
+            output: try text(files.0), errors: try text(files.1))
+    }
+
+    /// Runs it to its end with the words of a line.
+    func run(_ line: String) throws -> End { try run(line.split(separator: " ").map(String.init)) }
+}
+
+/// The example of DESIGN.md, section 1, with a service for both families.
+let exampleFile = """
+    ftp:
+      - name: ftp
+        mark: 21
+        addresses: [203.0.113.10]
+        passive-ports: 10000-20000
+        active:
+          real-servers: [10.11.12.0/24]
+    services:
+      - name: web
+        mark: 80
+        addresses: [203.0.113.20, "2001:db8::20"]
+        tcp: [80, 443]
+    """

@@ -1,0 +1,73 @@
+import Foundation
+import Testing
+
+@testable import fwmarkctl
+
+@Suite("How fwmarkctl is called")
+struct UsageTests {
+    private let scratch: Scratch
+    private let program: Program
+
+    init() throws {
+        scratch = try Scratch()
+        program = Program(scratch)
+    }
+
+    @Test(
+        "Wrong usage exits 64, says what is wrong on standard error, and prints nothing",
+        arguments: [
+            ("frobnicate", "Unexpected argument 'frobnicate'"),
+            ("check --frobnicate", "Unknown option '--frobnicate'"),
+            ("check --config", "Missing value for '--config"),
+            ("render --format nft", "The value 'nft' is invalid for '--format"),
+            ("render --family ipx", "The value 'ipx' is invalid for '--family"),
+            ("render --service web", "--service goes with the formats"),
+            ("render --format vsftpd --family ipv4", "--family does not go with the format vsftpd"),
+            ("remove --watch", "Unknown option '--watch'"),
+            ("metrics --json", "Unknown option '--json'"),
+            ("explain --protocol tcp --source 192.0.2.1:1", "Missing expected argument '--destination"),
+            ("explain --protocol tcp --source 192.0.2.1 --destination 192.0.2.2:1", "a port is missing"),
+            ("explain --protocol icmp --source 192.0.2.1:1 --destination 192.0.2.2", "icmp has no ports"),
+            ("explain --protocol tcp --source 192.0.2.1:1 --destination [2001:db8::1]:1", "different families"),
+            ("explain --protocol tcp --source 192.0.2.256:1 --destination 192.0.2.2:1", "is invalid for '--source"),
+            ("explain --protocol tcp --source 2001:db8::1:65536 --destination [2001:db8::1]:1", "is invalid for '--source"),
+        ])
+    func wrongUsage(_ line: String, _ message: String) throws {
+        let end = try program.run(line)
+        #expect(end.status == 64)
+        #expect(end.output == "")
+        #expect(end.errors.contains(message), "\(end.errors)")
+    }
+
+    @Test(
+        "Every command explains itself, with its exit statuses and an example",
+        arguments: [
+            "check", "render", "explain", "plan", "apply", "remove", "status", "reload", "reconcile", "events", "metrics",
+        ])
+    func help(_ command: String) throws {
+        let end = try program.run([command, "--help"])
+        #expect(end.status == 0)
+        #expect(end.errors == "")
+        let text = end.output.split(separator: "\n").joined(separator: " ")
+        #expect(text.contains("Exit status: 0"))
+        #expect(text.contains("Example: ") && text.contains("fwmarkctl \(command)"))
+        for option in ["--config", "--socket", "--no-color"] { #expect(text.contains(option)) }
+    }
+
+    @Test(
+        "Options that every command takes may stand before it",
+        arguments: [
+            ("--config f check", "check --config f"), ("--config=f --no-color plan --json", "plan --config=f --no-color --json"),
+            ("--socket s --json status --watch", "status --socket s --json --watch"), ("check --config f", "check --config f"),
+            ("--help", "--help"), ("--config", "--config"), ("--version check", "--version check"), ("", ""),
+        ])
+    func order(_ typed: String, _ parsed: String) {
+        let words = typed.split(separator: " ").map(String.init)
+        #expect(GlobalOptions.behindCommand(words).joined(separator: " ") == parsed)
+    }
+
+    @Test("The version is printed")
+    func version() throws {
+        #expect(try program.run("--version").output.hasPrefix("fwmarkctl 0."))
+    }
+}
