@@ -26,6 +26,7 @@ let package = Package(
             name: "CNetfilter", pkgConfig: "libiptc", providers: [.apt(["libiptc-dev", "libip4tc-dev", "libip6tc-dev"])]),
         .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .systemLibrary(name: "CDigest", pkgConfig: "libmd", providers: [.apt(["libmd-dev"])]),
+        .target(name: "CXTables", linkerSettings: [.linkedLibrary("xtables")]),
 
         // The rooms, in the order in which data flows (docs/architecture.md).
         .target(name: "Rules"),
@@ -34,6 +35,7 @@ let package = Package(
         .target(
             name: "Netfilter", dependencies: ["Rules", "CNetfilter", .product(name: "SystemPackage", package: "swift-system")]),
         .target(name: "Reconciler", dependencies: ["Rules", "Netfilter"]),
+        .target(name: "XTables", dependencies: ["Rules", "Netfilter", "CXTables"]),
         .target(name: "API"),
         .target(name: "Systemd", dependencies: [.product(name: "Logging", package: "swift-log")]),
 
@@ -90,6 +92,7 @@ let package = Package(
             ]
         ),
         .testTarget(name: "FwmarkctlTests", dependencies: ["fwmarkctl", "API", "NamespaceSupport"]),
+        .testTarget(name: "XTablesTests", dependencies: ["XTables", "Netfilter", "Rules", "CNamespaces"]),
         .testTarget(name: "APITests", dependencies: ["API"]),
         .testTarget(name: "SystemdTests", dependencies: ["Systemd", .product(name: "Logging", package: "swift-log")]),
         .testTarget(

@@ -44,12 +44,13 @@ struct EntryDecoder {
         }
         guard entry.flags & ~(entry.layout.protocolFlag | entry.layout.gotoFlag) == 0 else { return nil }
 
+        // Ports before the comment, as we write them: a rule in the other order is shown in another way.
         var ports: TransportMatch.Ports?
         var comment: String?
         for part in entry.matches {
             if entry.isPart(part, "comment", revision: 0, size: Int(XT_MAX_COMMENT_LEN)), comment == nil {
                 comment = entry.text(at: part.data, size: Int(XT_MAX_COMMENT_LEN))
-            } else if let transport, ports == nil, let found = self.ports(part, of: transport, entry) {
+            } else if let transport, ports == nil, comment == nil, let found = self.ports(part, of: transport, entry) {
                 ports = found
             } else {
                 return nil

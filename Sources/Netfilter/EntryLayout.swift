@@ -66,6 +66,12 @@ struct EntryLayout {
     /// In `inversions`, for both families: what is to be everything but the given (`IPT_INV_…`, `IP6T_INV_…`).
     static let sourceInverted = UInt8(IPT_INV_SRCIP)
     static let destinationInverted = UInt8(IPT_INV_DSTIP)
+    static let inInterfaceInverted = UInt8(IPT_INV_VIA_IN)
+    static let outInterfaceInverted = UInt8(IPT_INV_VIA_OUT)
+    static let fragmentInverted = UInt8(IPT_INV_FRAG)
+    static let protocolInverted = UInt8(XT_INV_PROTO)
+    /// In `flags` of IPv4: second and further fragments alone.
+    static let fragmentFlag = UInt8(IPT_F_FRAG)
 
     /// Two u16 each: the first and the last port, in the data of a udp match.
     static let udpSource = offset(\xt_udp.spts)

@@ -1,0 +1,143 @@
+internal import CXTables
+import Glibc
+public import Netfilter
+public import Rules
+
+/// Rules in the words of `iptables-legacy -S`, also those that `Rules.Rule` has none for: their matches and targets are
+/// printed by iptables' own plugins (`XTABLES_LIBDIR`, else where libxtables looks).
+///
+/// The plugins run in a process of their own, one for all rules that are asked for together. What no plugin prints stands there
+/// by name and size, with the reason: `-m ndpi [168 bytes: no plugin]`.
+public enum RulePrinter {
+    /// The rules as they stand behind `-A CHAIN ` in the output of `iptables-legacy -S`, in the order of `rules`.
+    public static func text(of rules: [KernelRule.Content], _ family: Family) -> [String] {
+        text(of: rules.map { ($0, family) })
+    }
+
+    /// The rule as it stands behind `-A CHAIN ` in the output of `iptables-legacy -S`. For many rules at once, `text(of:)` with
+    /// a list is much faster.
+    public static func text(of rule: KernelRule.Content, _ family: Family) -> String { text(of: [(rule, family)])[0] }
+
+    /// The rules of both families as they stand behind `-A CHAIN ` in the output of `iptables-legacy -S` and `ip6tables-legacy -S`.
+    public static func text(of rules: [(rule: KernelRule.Content, family: Family)]) -> [String] {
+        var texts = [String](repeating: "", count: rules.count)
+        var opaque: [(index: Int, rule: OpaqueRule, parts: OpaqueRule.Parts, family: Family)] = []
+        for (index, (content, family)) in rules.enumerated() {
+            switch content {
+            case .rule(let rule): texts[index] = rule.iptablesSyntax
+            case .opaque(let rule):
+                if let parts = try? rule.parts(family) {
+                    opaque.append((index, rule, parts, family))
+                } else {
+                    texts[index] = rule.description
+                }
+            }
+        }
+        guard !opaque.isEmpty else { return texts }
+
+        var requests: [Request] = []
+        for (_, rule, parts, family) in opaque {
+            requests += parts.matches.map { Request(rule: rule, part: $0, isTarget: false, family: family) }
+            if !rule.target.isEmpty { requests.append(Request(rule: rule, part: parts.target, isTarget: true, family: family)) }
+        }
+        var answers = ask(requests)[...]
+        for (index, rule, parts, family) in opaque {
+            var text = head(parts, family)
+            for _ in parts.matches { text += answers.removeFirst() }
+            if !rule.target.isEmpty {
+                text += answers.removeFirst()
+            } else if !parts.target.name.isEmpty {
+                text += " -\(parts.isGoto ? "g" : "j") \(parts.target.name)"
+            }
+            texts[index] = String(text.dropFirst())
+        }
+        return texts
+    }
+
+    // MARK: - The head
+
+    /// What stands before the first match, with a space before each word.
+    private static func head(_ parts: OpaqueRule.Parts, _ family: Family) -> String {
+        var text = ""
+        func add(_ option: String, _ value: String, _ isInverted: Bool) {
+            text += "\(isInverted ? " !" : "") \(option)\(value.isEmpty ? "" : " " + value)"
+        }
+        func address(_ option: String, _ address: Address, _ mask: Address, _ isInverted: Bool) {
+            guard mask.bits != 0 || isInverted || (family == .ipv4 && address.bits != 0) else { return }
+            let length = mask.bits.nonzeroBitCount
+            let isPrefix = Prefix(containing: mask, length: length).mask == mask.bits
+            add(option, "\(address)/\(isPrefix ? "\(length)" : mask.description)", isInverted)
+        }
+        address("-s", parts.source, parts.sourceMask, parts.inverted.contains(.source))
+        address("-d", parts.destination, parts.destinationMask, parts.inverted.contains(.destination))
+        for (option, interface, inversion) in [
+            ("-i", parts.inInterface, OpaqueRule.Inversions.inInterface), ("-o", parts.outInterface, .outInterface),
+        ] where !interface.isEmpty && (interface != "+" || parts.inverted.contains(inversion)) {
+            add(option, interface, parts.inverted.contains(inversion))
+        }
+        if let number = parts.protocolNumber, number != 0 {
+            let name = fwmarkd_xt_protocol_name(number).map { String(cString: $0) }
+            add("-p", name ?? "\(number)", parts.inverted.contains(.protocolNumber))
+        }
+        if parts.isFragment { add("-f", "", parts.inverted.contains(.fragment)) }
+        return text
+    }
+
+    // MARK: - Matches and targets
+
+    private struct Request {
+        let rule: OpaqueRule
+        let part: OpaqueRule.Parts.Part
+        let isTarget: Bool
+        let family: Family
+    }
+
+    /// The text of each, with a space before each word.
+    private static func ask(_ requests: [Request]) -> [String] {
+        guard !requests.isEmpty else { return [] }
+        // All entries in one buffer, each at a multiple of 8, which every structure of the kernel's is aligned to at most.
+        var offsets: [Int] = []
+        var size = 0
+        for request in requests {
+            offsets.append(size)
+            size += (request.rule.entry.count + 7) & ~7
+        }
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 16)
+        defer { buffer.deallocate() }
+        for (request, offset) in zip(requests, offsets) {
+            UnsafeMutableRawBufferPointer(rebasing: buffer[offset..<offset + request.rule.entry.count])
+                .copyBytes(from: request.rule.entry)
+        }
+        let parts = zip(requests, offsets).map { request, offset in
+            fwmarkd_xt_part(
+                entry: buffer.baseAddress.map { UnsafeRawPointer($0 + offset) }, offset: request.part.offset,
+                is_ipv6: request.family == .ipv6 ? 1 : 0, is_target: request.isTarget ? 1 : 0)
+        }
+        var answers = [fwmarkd_xt_answer](repeating: fwmarkd_xt_answer(), count: requests.count)
+        let failure = fwmarkd_xt_print(parts, parts.count, &answers)
+        defer {
+            for answer in answers {
+                free(answer.text)
+                free(answer.complaint)
+            }
+        }
+        return zip(requests, answers).map { request, answer in
+            if failure == 0, fwmarkd_xt_outcome(answer.outcome) == FWMARKD_XT_PRINTED, let text = answer.text {
+                return String(cString: text)
+            }
+            let reason = failure != 0 ? String(cString: strerror(failure)) : reason(answer)
+            return " \(request.isTarget ? "-j" : "-m") \(request.part.name) [\(request.part.dataSize) bytes: \(reason)]"
+        }
+    }
+
+    private static func reason(_ answer: fwmarkd_xt_answer) -> String {
+        let complaint = answer.complaint.map { String(cString: $0) } ?? ""
+        let line = complaint.split(separator: "\n").first.map(String.init)
+        return switch fwmarkd_xt_outcome(answer.outcome) {
+        case FWMARKD_XT_NO_PLUGIN: line ?? "no plugin"
+        case FWMARKD_XT_OTHER_SIZE: "the plugin knows another size"
+        case FWMARKD_XT_NO_PRINTER: "the plugin cannot print this revision"
+        default: line ?? "the plugin gave up"
+        }
+    }
+}
