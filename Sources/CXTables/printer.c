@@ -4,11 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <xtables.h>
@@ -107,15 +109,19 @@ static uint32_t print_target(const void *entry, const struct xt_entry_target *ta
     return FWMARKD_XT_PRINTED;
 }
 
-__attribute__((noreturn)) static void answer_all(const struct fwmarkd_xt_part *parts, size_t count) {
+__attribute__((noreturn)) static void answer_all(
+    uint8_t family, const char *directories, const struct fwmarkd_xt_part *parts, size_t count) {
     static struct xtables_globals globals = {
         .program_name = "fwmarkctl", .program_version = "0", .exit_err = give_up, .compat_rev = accept_revision};
+    /* A crash is the answer of a broken plugin: no handler of the parent's, and no core, is to make more of it. */
+    const int ends[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGALRM, SIGPIPE};
+    for (size_t index = 0; index < sizeof ends / sizeof *ends; index++) signal(ends[index], SIG_DFL);
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
     alarm(seconds_to_live);
-    if (xtables_init_all(&globals, NFPROTO_IPV4) != 0) _exit(1);
+    if (directories != NULL) setenv("XTABLES_LIBDIR", directories, 1);
+    if (xtables_init_all(&globals, family) != 0) _exit(1);
     for (size_t index = 0; index < count; index++) {
         open_streams();
-        /* Both families' plugins are found by their name and the family that is set. */
-        xtables_set_nfproto(parts[index].is_ipv6 ? NFPROTO_IPV6 : NFPROTO_IPV4);
         const void *part = (const char *)parts[index].entry + parts[index].offset;
         answer(parts[index].is_target ? print_target(parts[index].entry, part) : print_match(parts[index].entry, part));
     }
@@ -167,7 +173,8 @@ static bool read_answer(int descriptor, struct fwmarkd_xt_answer *answer) {
     return read_text(descriptor, frame.text, &answer->text) && read_text(descriptor, frame.complaint, &answer->complaint);
 }
 
-int fwmarkd_xt_print(const struct fwmarkd_xt_part *parts, size_t count, struct fwmarkd_xt_answer *answers) {
+int fwmarkd_xt_print(
+    int is_ipv6, const char *directories, const struct fwmarkd_xt_part *parts, size_t count, struct fwmarkd_xt_answer *answers) {
     memset(answers, 0, count * sizeof *answers);
     size_t done = 0;
     while (done < count) {
@@ -178,7 +185,7 @@ int fwmarkd_xt_print(const struct fwmarkd_xt_part *parts, size_t count, struct f
         pid_t child = fork();
         if (child == 0) {
             answer_pipe = ends[1];
-            answer_all(parts + done, count - done);
+            answer_all(is_ipv6 ? NFPROTO_IPV6 : NFPROTO_IPV4, directories, parts + done, count - done);
         }
         int number = errno;
         close(ends[1]);

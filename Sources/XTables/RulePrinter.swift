@@ -6,7 +6,7 @@ public import Rules
 /// Rules in the words of `iptables-legacy -S`, also those that `Rules.Rule` has none for: their matches and targets are
 /// printed by iptables' own plugins (`XTABLES_LIBDIR`, else where libxtables looks).
 ///
-/// The plugins run in a process of their own, one for all rules that are asked for together. What no plugin prints stands there
+/// The plugins run in a process of their own, one for all rules of a family that are asked for together. What no plugin prints stands there
 /// by name and size, with the reason: `-m ndpi [168 bytes: no plugin]`.
 public enum RulePrinter {
     /// The rules as they stand behind `-A CHAIN ` in the output of `iptables-legacy -S`, in the order of `rules`.
@@ -20,6 +20,11 @@ public enum RulePrinter {
 
     /// The rules of both families as they stand behind `-A CHAIN ` in the output of `iptables-legacy -S` and `ip6tables-legacy -S`.
     public static func text(of rules: [(rule: KernelRule.Content, family: Family)]) -> [String] {
+        text(of: rules, pluginDirectories: nil)
+    }
+
+    /// The same with plugins from these directories.
+    static func text(of rules: [(rule: KernelRule.Content, family: Family)], pluginDirectories: String?) -> [String] {
         var texts = [String](repeating: "", count: rules.count)
         var opaque: [(index: Int, rule: OpaqueRule, parts: OpaqueRule.Parts, family: Family)] = []
         for (index, (content, family)) in rules.enumerated() {
@@ -35,17 +40,20 @@ public enum RulePrinter {
         }
         guard !opaque.isEmpty else { return texts }
 
-        var requests: [Request] = []
+        var requests: [Family: [Request]] = [:]
         for (_, rule, parts, family) in opaque {
-            requests += parts.matches.map { Request(rule: rule, part: $0, isTarget: false, family: family) }
-            if !rule.target.isEmpty { requests.append(Request(rule: rule, part: parts.target, isTarget: true, family: family)) }
+            requests[family, default: []] += parts.matches.map { Request(rule: rule, part: $0, isTarget: false) }
+            if !rule.target.isEmpty {
+                requests[family, default: []].append(Request(rule: rule, part: parts.target, isTarget: true))
+            }
         }
-        var answers = ask(requests)[...]
+        var answers: [Family: ArraySlice<String>] = [:]
+        for (family, requests) in requests { answers[family] = ask(requests, family, pluginDirectories)[...] }
         for (index, rule, parts, family) in opaque {
             var text = head(parts, family)
-            for _ in parts.matches { text += answers.removeFirst() }
+            for _ in parts.matches { text += answers[family]?.popFirst() ?? "" }
             if !rule.target.isEmpty {
-                text += answers.removeFirst()
+                text += answers[family]?.popFirst() ?? ""
             } else if !parts.target.name.isEmpty {
                 text += " -\(parts.isGoto ? "g" : "j") \(parts.target.name)"
             }
@@ -89,12 +97,10 @@ public enum RulePrinter {
         let rule: OpaqueRule
         let part: OpaqueRule.Parts.Part
         let isTarget: Bool
-        let family: Family
     }
 
     /// The text of each, with a space before each word.
-    private static func ask(_ requests: [Request]) -> [String] {
-        guard !requests.isEmpty else { return [] }
+    private static func ask(_ requests: [Request], _ family: Family, _ pluginDirectories: String?) -> [String] {
         // All entries in one buffer, each at a multiple of 8, which every structure of the kernel's is aligned to at most.
         var offsets: [Int] = []
         var size = 0
@@ -111,10 +117,10 @@ public enum RulePrinter {
         let parts = zip(requests, offsets).map { request, offset in
             fwmarkd_xt_part(
                 entry: buffer.baseAddress.map { UnsafeRawPointer($0 + offset) }, offset: request.part.offset,
-                is_ipv6: request.family == .ipv6 ? 1 : 0, is_target: request.isTarget ? 1 : 0)
+                is_target: request.isTarget ? 1 : 0)
         }
         var answers = [fwmarkd_xt_answer](repeating: fwmarkd_xt_answer(), count: requests.count)
-        let failure = fwmarkd_xt_print(parts, parts.count, &answers)
+        let failure = fwmarkd_xt_print(family == .ipv6 ? 1 : 0, pluginDirectories, parts, parts.count, &answers)
         defer {
             for answer in answers {
                 free(answer.text)

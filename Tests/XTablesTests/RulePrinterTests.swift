@@ -43,7 +43,7 @@ private let samples: [Sample] = {
         "-p gre -j DROP",
         "-p udp -m udp --dport 53 -j TPROXY --on-port 5353 --tproxy-mark 0x1/0x1",
         "-m hashlimit --hashlimit-above 10/sec --hashlimit-burst 20 --hashlimit-mode srcip --hashlimit-name h -j DROP",
-        "-m length --length 100:200 -m ttl --ttl-gt 3 -j CLASSIFY --set-class 1:2",
+        "-m length --length 100:200 -j MARK --xor-mark 3",
         "-m recent --set --name ssh --rsource",
         "-m mac --mac-source 00:11:22:33:44:55",
         "-j MARK --set-xmark 0x0/0xff",
@@ -56,13 +56,12 @@ private let samples: [Sample] = {
         "-m string --string \"a b\" --algo bm -j DROP",
         "-m connbytes --connbytes 1000:2000 --connbytes-mode bytes --connbytes-dir both -j DROP",
         "-m connlimit --connlimit-above 10 --connlimit-mask 24 --connlimit-saddr -j DROP",
-        "-m ipvs --vproto 6 --vport 21 -j ACCEPT",
         "-j NFQUEUE --queue-num 3 --queue-bypass",
         "-j NFLOG --nflog-group 2 --nflog-prefix \"x y\"",
         "-m policy --dir in --pol ipsec -j ACCEPT"
     )
         + both(
-            .mangle, "POSTROUTING",
+            .mangle, "POSTROUTING", "-m dscp ! --dscp 0x0a -j CLASSIFY --set-class 1:2",
             "-m owner --uid-owner 0 ! --gid-owner 5 -j ACCEPT", "! -o lo -m owner --socket-exists -j RETURN",
             "-p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu",
             "-m cgroup --cgroup 1 -j DROP", "-j CHECKSUM --checksum-fill")
@@ -70,7 +69,7 @@ private let samples: [Sample] = {
         + only(
             .ipv4, .mangle, "PREROUTING", "-f -j DROP", "! -f -j ACCEPT", "-d 10.0.0.1/255.0.255.0 -j ACCEPT",
             "! -s 10.0.0.0/8 ! -d 192.0.2.1 -j ACCEPT", "! -d 224.0.0.0/4", "-p icmp -m icmp ! --icmp-type 8 -j ACCEPT",
-            "-m iprange --src-range 10.0.0.1-10.0.0.9 -j ACCEPT", "-m realm --realm 0x1 -j ACCEPT", "-j TTL --ttl-inc 1",
+            "-m iprange --src-range 10.0.0.1-10.0.0.9 -j ACCEPT", "-m ttl --ttl-gt 3 -j ACCEPT", "-j TTL --ttl-inc 1",
             "-p tcp -j ECN --ecn-tcp-remove", "! -s 0.0.0.0/0 -j DROP")
         + only(
             .ipv6, .mangle, "PREROUTING", "-d fd00::/ffff::ff00 -j ACCEPT", "! -s fd00::/8 -j ACCEPT",
@@ -86,7 +85,7 @@ private let samples: [Sample] = {
             "-p udp -j REDIRECT --to-ports 53")
         + only(
             .ipv4, .nat, "POSTROUTING", "-s 10.0.0.0/8 ! -o eth0 -j MASQUERADE --random-fully",
-            "-p tcp -j MASQUERADE --to-ports 1024-2048", "-j SNAT --to-source 192.0.2.1-192.0.2.9:1-9 --random",
+            "-p tcp -j MASQUERADE --to-ports 1024-2048", "-p udp -j SNAT --to-source 192.0.2.1-192.0.2.9:1-9 --random",
             "-m mark --mark 0x4000/0x4000 -m comment --comment \"kubernetes service traffic\" -j MASQUERADE")
         + only(.ipv6, .nat, "POSTROUTING", "-j SNAT --to-source 2001:db8::1-2001:db8::9", "-j MASQUERADE --random-fully")
 }()
@@ -100,13 +99,7 @@ struct RulePrinterTests {
         try await NetworkNamespace.run { namespace in
             let command = "\(sample.family.command)-legacy"
             let input = "*\(sample.table)\n:FWMARKD-ONE - [0:0]\n-A \(sample.chain) \(sample.text)\nCOMMIT\n"
-            do {
-                try namespace.run("\(command)-restore", input: input)
-            } catch {
-                // Some samples have extensions that exist for one family alone or that this kernel was built without.
-                print("skipped, \(command) refuses it: \(sample.text)")
-                return
-            }
+            try namespace.run("\(command)-restore", input: input)
             let expected = try namespace.run(command, "-t", sample.table.rawValue, "-S", sample.chain)
                 .split(separator: "\n").filter { $0.hasPrefix("-A") }.map(String.init)
             let rules = try rules(TableID(sample.family, sample.table), ChainName(fromKernel: sample.chain))
@@ -137,7 +130,93 @@ struct RulePrinterTests {
             #expect(RulePrinter.text(of: order.map { content[$0] }) == order.map { expected[$0] })
         }
     }
+
+    @Test("What no plugin prints stands there by name and size, and the rest of the rule in full")
+    func withoutPlugin() async throws {
+        try await NetworkNamespace.run { namespace in
+            let input =
+                "*mangle\n-A PREROUTING -s 10.0.0.0/8 -m conntrack --ctstate NEW -m length --length 1 -j TTL --ttl-set 3\n"
+                + "-A PREROUTING -m length --length 2 -j DROP\nCOMMIT\n"
+            try namespace.run("iptables-legacy-restore", input: input)
+            let rules = try rules(TableID(.ipv4, .mangle), .prerouting)
+            func texts(_ files: [String: Data]) throws -> [String] {
+                let directory = FileManager.default.temporaryDirectory.appendingPathComponent("fwmarkd-test-\(UUID().uuidString)")
+                try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+                defer { try? FileManager.default.removeItem(at: directory) }
+                for (name, data) in files { try data.write(to: directory.appendingPathComponent(name)) }
+                return text(rules, directory).map { $0.replacingOccurrences(of: directory.path + "/", with: "") }
+            }
+            let none = try texts([:])
+            #expect(
+                none == [
+                    "-s 10.0.0.0/8 -m conntrack [168 bytes: no plugin] -m length [8 bytes: no plugin] -j TTL [8 bytes: no plugin]",
+                    "-m length [8 bytes: no plugin] -j DROP",
+                ])
+            let broken = try texts(["libxt_conntrack.so": Data("no library".utf8)])
+            #expect(broken[0].contains("-m conntrack [168 bytes: libxt_conntrack.so: ") && broken[0].contains("too short"))
+        }
+    }
+
+    @Test(
+        "A plugin that ends its process costs one answer, and never the program",
+        arguments: [
+            "exit(3)", "abort()", "*(volatile int *)0 = 0", "xtables_error(OTHER_PROBLEM, \"out of luck\")", "kill(getpid(), 9)",
+        ])
+    func brokenPlugin(_ end: String) async throws {
+        try await NetworkNamespace.run { namespace in
+            try namespace.run(
+                "iptables-legacy-restore",
+                input: "*mangle\n-A PREROUTING -m length --length 1 -j DROP\n-A PREROUTING -m tcpmss --mss 1 -j DROP\n"
+                    .replacingOccurrences(of: "-m tcpmss", with: "-p tcp -m tcpmss")
+                    + "-A PREROUTING -m length --length 2 -j TTL --ttl-set 9\nCOMMIT\n")
+            let rules = try rules(TableID(.ipv4, .mangle), .prerouting)
+            let directory = FileManager.default.temporaryDirectory.appendingPathComponent("fwmarkd-test-\(UUID().uuidString)")
+            try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+            defer { try? FileManager.default.removeItem(at: directory) }
+            let source = directory.appendingPathComponent("plugin.c")
+            try Data(
+                """
+                #include <signal.h>
+                #include <stdio.h>
+                #include <stdlib.h>
+                #include <unistd.h>
+                #include <xtables.h>
+                static void save(const void *ip, const struct xt_entry_match *match) { printf(" lost"); \(end); }
+                static struct xtables_match plugin = {
+                    .name = "length", .version = XTABLES_VERSION, .family = NFPROTO_UNSPEC, .size = XT_ALIGN(8),
+                    .userspacesize = XT_ALIGN(8), .save = save};
+                __attribute__((constructor)) static void start(void) { xtables_register_match(&plugin); }
+                """.utf8
+            ).write(to: source)
+            try namespace.run(
+                "cc", "-shared", "-fPIC", "-w", "-o", directory.appendingPathComponent("libxt_length.so").path, source.path)
+            for plugin in ["libxt_tcpmss.so", "libipt_TTL.so"] {
+                try FileManager.default.copyItem(
+                    atPath: "\(standardPlugins)/\(plugin)", toPath: directory.appendingPathComponent(plugin).path)
+            }
+            let reason = end.contains("luck") ? "out of luck" : "the plugin gave up"
+            #expect(
+                text(rules, directory) == [
+                    "-m length [8 bytes: \(reason)] -j DROP", "-p tcp -m tcpmss --mss 1 -j DROP",
+                    "-m length [8 bytes: \(reason)] -j TTL --ttl-set 9",
+                ])
+        }
+    }
 }
+
+/// The rules with plugins from that directory alone.
+private func text(_ rules: [KernelRule.Content], _ directory: URL) -> [String] {
+    RulePrinter.text(of: rules.map { ($0, .ipv4) }, pluginDirectories: directory.path)
+}
+
+/// Where Debian's libxtables has its plugins.
+private let standardPlugins = "/usr/lib/\(machine)-linux-gnu/xtables"
+
+#if arch(arm64)
+    private let machine = "aarch64"
+#else
+    private let machine = "x86_64"
+#endif
 
 /// What the chain's rules say.
 func rules(_ id: TableID, _ chain: ChainName) throws -> [KernelRule.Content] {

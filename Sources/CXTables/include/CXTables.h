@@ -26,12 +26,10 @@ enum fwmarkd_xt_outcome {
 
 /* A match or a target within an entry. */
 struct fwmarkd_xt_part {
-    /* The struct ipt_entry or ip6t_entry, aligned to 8 bytes. */
+    /* The struct ipt_entry or ip6t_entry, at a multiple of 8. */
     const void *entry;
     /* Where in it the header of the match or target begins. */
     size_t offset;
-    /* Whether it is a struct ip6t_entry. */
-    uint8_t is_ipv6;
     /* Whether it is a target. */
     uint8_t is_target;
 };
@@ -45,8 +43,11 @@ struct fwmarkd_xt_answer {
     char *complaint;
 };
 
-/* Asks for all parts, and fills as many answers. Returns 0, or the errno of the pipe or fork that failed. */
-int fwmarkd_xt_print(const struct fwmarkd_xt_part *parts, size_t count, struct fwmarkd_xt_answer *answers);
+/* Asks for all parts, which are of IPv4 entries or of IPv6 ones (libxtables does not find its way back from one family to the
+ * other), and fills as many answers. The plugins are taken from the directories (with colons between them), or from where
+ * XTABLES_LIBDIR says if that is NULL. Returns 0, or the errno of the pipe or fork that failed. */
+int fwmarkd_xt_print(
+    int is_ipv6, const char *directories, const struct fwmarkd_xt_part *parts, size_t count, struct fwmarkd_xt_answer *answers);
 
 /* The protocol's name as iptables shows it behind -p; NULL for one without a name. Valid until the next call. */
 const char *fwmarkd_xt_protocol_name(uint16_t number);

@@ -1,0 +1,1 @@
+../NetfilterTests/NetworkNamespace.swift
