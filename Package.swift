@@ -35,6 +35,7 @@ let package = Package(
         .target(
             name: "Netfilter", dependencies: ["Rules", "CNetfilter", .product(name: "SystemPackage", package: "swift-system")]),
         .target(name: "Reconciler", dependencies: ["Rules", "Netfilter"]),
+        .target(name: "Importer", dependencies: ["Rules", "ConfigurationFile"]),
         .target(name: "XTables", dependencies: ["Rules", "Netfilter", "CXTables"]),
         .target(name: "API"),
         .target(name: "Systemd", dependencies: [.product(name: "Logging", package: "swift-log")]),
@@ -66,7 +67,7 @@ let package = Package(
         .executableTarget(
             name: "fwmarkctl",
             dependencies: [
-                "Rules", "ConfigurationFile", "Planner", "Netfilter", "Reconciler", "API",
+                "Rules", "ConfigurationFile", "Planner", "Netfilter", "Reconciler", "API", "Importer", "XTables",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -92,6 +93,9 @@ let package = Package(
             ]
         ),
         .testTarget(name: "FwmarkctlTests", dependencies: ["fwmarkctl", "API", "NamespaceSupport"]),
+        .testTarget(
+            name: "ImporterTests",
+            dependencies: ["Importer", "Planner", "ConfigurationFile", "Netfilter", "Reconciler", "Rules", "FakeKernel"]),
         .testTarget(name: "XTablesTests", dependencies: ["XTables", "Netfilter", "Rules", "CNamespaces"]),
         .testTarget(name: "APITests", dependencies: ["API"]),
         .testTarget(name: "SystemdTests", dependencies: ["Systemd", .product(name: "Logging", package: "swift-log")]),

@@ -212,3 +212,11 @@ private struct PortTree {
         collect(range, first, middle + 1, high, &hits)
     }
 }
+
+extension Configuration {
+    /// The pairs of services that would give some packet two different marks: of each later service the first earlier one, as
+    /// indices into `services`.
+    public static func markConflicts(in services: [Service]) -> [(later: Int, earlier: Int)] {
+        MarkConflicts.find(in: services).map { ($0.later, $0.earlier) }
+    }
+}

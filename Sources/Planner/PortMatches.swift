@@ -41,19 +41,3 @@ enum PortSide {
         return TransportProtocol.allCases.flatMap { transport in ports[transport].map { matches(transport, $0) } ?? [] }
     }
 }
-
-extension PortRange {
-    /// The same ports in as few ranges as can be, in order.
-    static func merged(_ ranges: [PortRange]) -> [PortRange] {
-        guard ranges.count > 1 else { return ranges }
-        var merged: [PortRange] = []
-        for range in ranges.sorted() {
-            if let last = merged.last, Int(range.lower) <= Int(last.upper) + 1 {
-                merged[merged.count - 1] = PortRange(last.lower, max(last.upper, range.upper))
-            } else {
-                merged.append(range)
-            }
-        }
-        return merged
-    }
-}

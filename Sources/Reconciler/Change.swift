@@ -39,7 +39,10 @@ public struct Change: Sendable, Hashable {
 
     /// The change in iptables syntax behind `+` or `-`: `+ iptables -t mangle -A FWMARKD-MARK …`. A rule that moves gives
     /// two lines.
-    public var lines: [String] {
+    public var lines: [String] { lines(rule: rule?.description) }
+
+    /// The change like `lines`, with the rule in these words.
+    public func lines(rule: String?) -> [String] {
         let table = "\(table.family.command) -t \(table.table)"
         let rule = rule.map { " \($0)" } ?? ""
         return switch kind {

@@ -27,7 +27,7 @@ public struct Reconciler<Store: RuleStore>: Sendable {
         }
     }
 
-    private let store: Store
+    let store: Store
     private let clock: any Clock<Duration>
     private let retries: Retries
     /// How long to wait for the xtables lock.
@@ -94,7 +94,7 @@ public struct Reconciler<Store: RuleStore>: Sendable {
     /// Runs `body` under the xtables lock as soon as it is free, at most `lockTimeout` from now.
     ///
     /// - Parameter waited: grows by the time until the lock was free.
-    private nonisolated(nonsending) func withLock<Value>(
+    nonisolated(nonsending) func withLock<Value>(
         _ waited: inout Duration, _ body: () -> Value
     ) async throws(NetfilterError) -> Value {
         try await withLock(clock, &waited, body)
@@ -128,7 +128,7 @@ public struct Reconciler<Store: RuleStore>: Sendable {
     // MARK: - One attempt
 
     /// Names what the kernel lacks before anything is tried: a commit is refused as a whole, without saying for which rule.
-    private func preflight(_ ruleset: Ruleset) throws(ReconcileError) {
+    func preflight(_ ruleset: Ruleset) throws(ReconcileError) {
         for family in Family.allCases {
             let rules = ruleset.tables.filter { $0.key.family == family }.values.joined().lazy.flatMap(\.rules)
             let missing: [String]

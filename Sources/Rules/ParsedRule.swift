@@ -22,6 +22,9 @@ public struct ParsedRule: Sendable, Hashable {
     /// What no `Rule` says, as it stands there: `-m conntrack`, `! -o docker0`.
     public private(set) var unknown: [String] = []
 
+    /// Whether what stands behind `-j` or `-g` is a chain.
+    public private(set) var leadsToChain = false
+
     private var target: Target?
 
     /// The rule, if nothing of it is unknown.
@@ -239,6 +242,7 @@ extension ParsedRule {
             result.isGoto = isGoto
             switch name {
             case _ where isGoto || isChain(name):
+                result.leadsToChain = true
                 guard let chain = try? ChainName(name) else { return false }
                 result.target = isGoto ? .goTo(chain) : .jump(chain)
             case "ACCEPT": result.target = .accept

@@ -75,6 +75,20 @@ public struct PortRange: Sendable, Hashable, Comparable {
     /// Whether some port lies in both ranges.
     public func overlaps(_ other: PortRange) -> Bool { lower <= other.upper && other.lower <= upper }
 
+    /// The same ports in as few ranges as can be, in order: what overlaps or touches becomes one.
+    public static func merged(_ ranges: [PortRange]) -> [PortRange] {
+        guard ranges.count > 1 else { return ranges }
+        var merged: [PortRange] = []
+        for range in ranges.sorted() {
+            if let last = merged.last, Int(range.lower) <= Int(last.upper) + 1 {
+                merged[merged.count - 1] = PortRange(last.lower, max(last.upper, range.upper))
+            } else {
+                merged.append(range)
+            }
+        }
+        return merged
+    }
+
     /// By first port, then by last.
     public static func < (left: PortRange, right: PortRange) -> Bool {
         (left.lower, left.upper) < (right.lower, right.upper)

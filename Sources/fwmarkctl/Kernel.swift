@@ -16,7 +16,7 @@ extension Reconciliation {
     init(_ outcome: Outcome, took duration: Duration, sha256: String) {
         let (seconds, attoseconds) = duration.components
         self.init(
-            changes: outcome.changes.map(ChangeMessage.init), changeCount: outcome.changes.count,
+            changes: ChangeMessage.all(outcome.changes), changeCount: outcome.changes.count,
             warnings: outcome.warnings, milliseconds: Double(seconds) * 1e3 + Double(attoseconds / 1_000_000_000) / 1e6,
             sha256: sha256)
     }

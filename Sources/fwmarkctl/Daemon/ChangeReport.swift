@@ -1,6 +1,7 @@
 internal import API
 internal import Reconciler
 internal import Rules
+internal import XTables
 
 /// What differs or was changed, for people: a coloured line for each `+` and `-`, and the sum of it.
 struct ChangeReport {
@@ -10,6 +11,11 @@ struct ChangeReport {
     var count: Int
     /// Whether they were made.
     var isApplied: Bool
+
+    /// A report of these changes.
+    init(changes: [ChangeMessage], count: Int, isApplied: Bool) {
+        (self.changes, self.count, self.isApplied) = (changes, count, isApplied)
+    }
 
     /// The report of what was made, or what is to be made.
     init(_ reconciliation: Reconciliation, isApplied: Bool) {
@@ -50,10 +56,14 @@ struct ChangeReport {
 }
 
 extension ChangeMessage {
-    /// A change as the messages tell it.
-    init(_ change: Change) {
-        self.init(
-            kind: change.kind.rawValue, family: change.table.family.rawValue, table: change.table.table.rawValue,
-            chain: change.chain.text, lines: change.lines)
+    /// The changes as the messages tell them, with rules that are not ours in full.
+    static func all(_ changes: [Change]) -> [ChangeMessage] {
+        let rules = changes.compactMap { change in change.rule.map { (rule: $0, family: change.table.family) } }
+        var texts = RulePrinter.text(of: rules)[...]
+        return changes.map { change in
+            ChangeMessage(
+                kind: change.kind.rawValue, family: change.table.family.rawValue, table: change.table.table.rawValue,
+                chain: change.chain.text, lines: change.lines(rule: change.rule == nil ? nil : texts.popFirst()))
+        }
     }
 }

@@ -1,5 +1,6 @@
 internal import Netfilter
 internal import Rules
+internal import XTables
 
 /// Our rules as they stand in the kernel, and what stands in their way.
 struct KernelView {
@@ -25,7 +26,8 @@ struct KernelView {
             notes.append(
                 "\(command): before fwmarkd's jump in \(id.table.hook) stand \(HumanText.count(jump, "rule")) of others, "
                     + "which may end a packet's way or set its mark:")
-            notes += hook.rules[..<jump].enumerated().map { "  \(id.table.hook) \($0 + 1): \($1.content)" }
+            let texts = RulePrinter.text(of: hook.rules[..<jump].map(\.content), id.family)
+            notes += texts.enumerated().map { "  \(id.table.hook) \($0 + 1): \($1)" }
         }
         ruleset.tables[id] = snapshot.chains.filter { $0.name.isOurs }.map { chain in
             Chain(chain.name, chain.rules.enumerated().map { index, rule in known(rule, id, chain.name, index + 1) })
@@ -38,7 +40,8 @@ struct KernelView {
         case .rule(let rule): return rule
         case .opaque:
             notes.append(
-                "\(id.family.command) -t \(id.table): \(chain) \(number) is no rule of fwmarkd's, and is left out: \(rule.content)")
+                "\(id.family.command) -t \(id.table): \(chain) \(number) is no rule of fwmarkd's, and is left out: "
+                    + RulePrinter.text(of: rule.content, id.family))
             let all = Prefix(containing: Address(family: id.family, bits: 0), length: 0)
             return Rule(destination: AddressMatch(all, isInverted: true), target: .returnToCaller)
         }
