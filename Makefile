@@ -13,7 +13,7 @@ SCRIPTS := .ci/run $(shell find scripts Tests -type f -perm -u+x) $(wildcard pac
 MANUALS := $(wildcard docs/*.[1-8])
 
 # What `make test` makes, in this order. Each is a target of its own; scripts/check says how it is counted.
-CHECKS := lint test-scripts test-swift check-size check-install check-demo check-guide test-guest test-deb bench-smoke
+CHECKS := lint test-scripts test-swift check-size check-monitoring check-install check-demo check-guide test-guest test-deb bench-smoke
 
 export SWIFT MAKE
 
@@ -46,6 +46,9 @@ test-swift: test-build           ## the Swift tests alone
 
 check-size: release              ## fail when a stripped program passes 32 MB
 	@scripts/check-size $(BINARIES) $(PROGRAMS)
+
+check-monitoring: deps-test      ## alerts and dashboard, by promtool and against the daemon's metrics
+	@scripts/check-monitoring
 
 check-install: release           ## what make install leaves: the unit, the user, the lock file, completions
 	@scripts/check-install $(BINARIES)
@@ -112,5 +115,5 @@ help:                            ## this list
 # Packages are installed one after the other.
 .NOTPARALLEL:
 
-.PHONY: build release test test-build list-checks test-scripts test-swift check-size check-install check-demo check-guide guest test-guest test-deb lint format
+.PHONY: build release test test-build list-checks test-scripts test-swift check-size check-monitoring check-install check-demo check-guide guest test-guest test-deb lint format
 .PHONY: bench bench-smoke demo install uninstall deb deps clean help

@@ -26,6 +26,7 @@ let package = Package(
             name: "CNetfilter", pkgConfig: "libiptc", providers: [.apt(["libiptc-dev", "libip4tc-dev", "libip6tc-dev"])]),
         .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .systemLibrary(name: "CDigest", pkgConfig: "libmd", providers: [.apt(["libmd-dev"])]),
+        .systemLibrary(name: "CNetlink"),
         .target(name: "CXTables", linkerSettings: [.linkedLibrary("xtables")]),
 
         // The rooms, in the order in which data flows (docs/architecture.md).
@@ -37,6 +38,10 @@ let package = Package(
         .target(name: "Reconciler", dependencies: ["Rules", "Netfilter"]),
         .target(name: "Importer", dependencies: ["Rules", "ConfigurationFile"]),
         .target(name: "XTables", dependencies: ["Rules", "Netfilter", "CXTables"]),
+        .target(name: "Netlink", dependencies: ["Rules", "CNetlink"]),
+        .target(
+            name: "Doctor",
+            dependencies: ["Rules", "ConfigurationFile", "Planner", "Netfilter", "XTables", "Importer", "Netlink"]),
         .target(name: "API"),
         .target(name: "Systemd", dependencies: [.product(name: "Logging", package: "swift-log")]),
 
@@ -67,7 +72,7 @@ let package = Package(
         .executableTarget(
             name: "fwmarkctl",
             dependencies: [
-                "Rules", "ConfigurationFile", "Planner", "Netfilter", "Reconciler", "API", "Importer", "XTables",
+                "Rules", "ConfigurationFile", "Planner", "Netfilter", "Reconciler", "API", "Importer", "XTables", "Doctor",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -97,6 +102,7 @@ let package = Package(
             name: "ImporterTests",
             dependencies: ["Importer", "Planner", "ConfigurationFile", "Netfilter", "Reconciler", "Rules", "FakeKernel"]),
         .testTarget(name: "XTablesTests", dependencies: ["XTables", "Netfilter", "Rules", "CNamespaces"]),
+        .testTarget(name: "DoctorTests", dependencies: ["Doctor", "Netlink", "Importer", "ConfigurationFile", "Rules", "CNamespaces"]),
         .testTarget(name: "APITests", dependencies: ["API"]),
         .testTarget(name: "SystemdTests", dependencies: ["Systemd", .product(name: "Logging", package: "swift-log")]),
         .testTarget(

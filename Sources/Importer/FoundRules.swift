@@ -120,7 +120,7 @@ private struct SaveReader {
             return true
         }
         if first.hasPrefix("["), first.hasSuffix("]") { words.removeFirst() }
-        if table != nil { return change(words, &current) }
+        if table != nil { return SaveReader.change(words, &current) }
         return command(words)
     }
 
@@ -146,16 +146,16 @@ private struct SaveReader {
             }
         }
         let name = FoundRules.TableName(family: family, name: table)
-        return change(rest, &drafts[name, default: []])
+        return SaveReader.change(rest, &drafts[name, default: []])
     }
 
     /// `-A CHAIN …`, `-I CHAIN [NUMBER] …`, `-N CHAIN`; other commands change nothing that would be imported.
-    private mutating func change(_ words: [String], _ drafts: inout [Draft]) -> Bool {
+    private static func change(_ words: [String], _ drafts: inout [Draft]) -> Bool {
         guard words.count >= 2 else { return false }
         let chain = words[1]
         func place() -> Int {
             if let place = drafts.firstIndex(where: { $0.name == chain }) { return place }
-            drafts.append(Draft(name: chain, isUserDefined: !SaveReader.builtIn.contains(chain)))
+            drafts.append(Draft(name: chain, isUserDefined: !builtIn.contains(chain)))
             return drafts.count - 1
         }
         switch words[0] {

@@ -25,6 +25,8 @@ struct HookWalk {
     }
 
     private(set) var items: [Item] = []
+    /// How many of them stand before the jump into our chain; nil: packets meet no such jump.
+    private(set) var countBeforeOurs: Int?
     /// The rules that packets do not meet on a way that is known here: each with its reason.
     private(set) var unreached: [(rule: FoundRule, reason: String)] = []
 
@@ -49,7 +51,10 @@ struct HookWalk {
         entered.insert(name)
         for (index, rule) in chain.rules.enumerated() {
             guard case .chain(let next)? = rule.target, !ChainName(fromKernel: next).isOurs else {
-                if case .chain? = rule.target { continue }
+                if case .chain? = rule.target {
+                    countBeforeOurs = countBeforeOurs ?? items.count
+                    continue
+                }
                 items.append(Item(rule: rule, path: path, effect: effect(of: rule, [])))
                 continue
             }
@@ -117,50 +122,5 @@ extension FoundRule {
     }
 
     /// Whether some packet may fit both rules, by what is understood of them.
-    func mayMeet(_ other: FoundRule) -> Bool {
-        func meet(_ left: AddressMatch?, _ right: AddressMatch?) -> Bool {
-            guard let left, let right else { return true }
-            return switch (left.isInverted, right.isInverted) {
-            case (false, false): left.prefix.overlaps(right.prefix)
-            case (true, false): !left.prefix.contains(right.prefix)
-            case (false, true): !right.prefix.contains(left.prefix)
-            case (true, true): true
-            }
-        }
-        func meet(_ left: InterfacePattern?, _ right: InterfacePattern?) -> Bool {
-            guard let left, let right else { return true }
-            return left.overlaps(right)
-        }
-        func ports(_ left: [PortRange]?, _ right: [PortRange]?) -> Bool {
-            guard let left, let right else { return true }
-            return left.contains { left in right.contains { left.overlaps($0) } }
-        }
-        let (mine, theirs) = (parsed, other.parsed)
-        guard meet(mine.source, theirs.source), meet(mine.destination, theirs.destination),
-            meet(mine.inInterface, theirs.inInterface), meet(mine.outInterface, theirs.outInterface)
-        else { return false }
-        guard let left = mine.transport, let right = theirs.transport else { return true }
-        return left.transport == right.transport && ports(left.destinationPorts, right.destinationPorts)
-            && ports(left.sourcePorts, right.sourcePorts)
-    }
-}
-
-extension TransportMatch {
-    /// The destination ports; nil: any.
-    var destinationPorts: [PortRange]? {
-        switch ports {
-        case .destination(let range): [range]
-        case .destinations(let ranges): ranges
-        default: nil
-        }
-    }
-
-    /// The source ports; nil: any.
-    var sourcePorts: [PortRange]? {
-        switch ports {
-        case .source(let range): [range]
-        case .sources(let ranges): ranges
-        default: nil
-        }
-    }
+    func mayMeet(_ other: FoundRule) -> Bool { parsed.mayMeet(other.parsed) }
 }

@@ -1,11 +1,11 @@
 public import ConfigurationFile
-public import Rules
+internal import Rules
 
 /// What found rules are as a configuration.
 ///
 /// The configuration does to every packet what the imported rules did, with the rules that are not imported still in their
 /// places: where one of those would come in between, the rule is not imported either, and the reason says so.
-public struct ImportedRules: Sendable, Hashable {
+public struct ImportedRules: Sendable {
     /// Rules that are not imported for one reason.
     public struct Leftover: Sendable, Hashable {
         /// Why, as a phrase.

@@ -60,6 +60,11 @@ public struct KernelTables: Sendable {
         return TableSnapshot(try TableSocket(id.family).image(id.table, buffers))
     }
 
+    /// Asks whether the kernel has the family's legacy x_tables at all. No table is made by asking.
+    ///
+    /// - Throws: `notSupported` if it has not, `notPermitted` where asking needs more rights.
+    public func checkSupport(_ family: Family) throws(NetfilterError) { try TableSocket(family).checkSupport() }
+
     /// What the kernel lacks for the rules: a sentence for each missing match or target, or revision of one.
     public func missingExtensions(for rules: some Sequence<Rule>, _ family: Family) throws(NetfilterError) -> [String] {
         var needed: Extensions = []

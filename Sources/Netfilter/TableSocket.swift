@@ -71,6 +71,17 @@ struct TableSocket: ~Copyable {
         throw NetfilterError(errno: EAGAIN, doing)
     }
 
+    /// Throws what keeps the family's legacy x_tables from answering.
+    func checkSupport() throws(NetfilterError) {
+        var request = xt_get_revision()
+        withUnsafeMutableBytes(of: &request.name) { copyName("MARK", into: $0) }
+        request.revision = 2
+        var length = socklen_t(MemoryLayout<xt_get_revision>.size)
+        let option = family == .ipv4 ? fwmarkd_ipt_so_get_revision_target : fwmarkd_ip6t_so_get_revision_target
+        let result = getsockopt(descriptor, level, option, &request, &length)
+        guard result == 0 || errno == ENOENT || errno == EPROTONOSUPPORT else { throw .last("asking for the \(family) tables") }
+    }
+
     /// Whether the kernel has the match or target in the revision.
     ///
     /// - Returns: nil if it has, otherwise what is missing.

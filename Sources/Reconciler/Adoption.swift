@@ -35,7 +35,9 @@ extension Reconciler {
         } catch {
             throw ReconcileError(.unchanged, causes: [error])
         }
-        return try result.get()
+        var outcome = try result.get()
+        outcome.lockWait = waited
+        return outcome
     }
 
     private func adoptLocked(_ originals: [Original], _ ruleset: Ruleset) -> Result<Outcome, ReconcileError> {

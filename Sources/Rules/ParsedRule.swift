@@ -35,6 +35,12 @@ public struct ParsedRule: Sendable, Hashable {
             comment: comment, target: target)
     }
 
+    /// The mark that it sets, as far as that is understood, whatever else the rule asks for.
+    public var mark: Mark? {
+        guard case .mark(let mark)? = target else { return nil }
+        return mark
+    }
+
     /// Reads the words behind `-A CHAIN`. A target is taken for a chain if `isChain` says so.
     public init(_ words: some Collection<String>, _ family: Family, isChain: (String) -> Bool) {
         var reader = Reader(words: Array(words), family: family)
@@ -45,6 +51,18 @@ public struct ParsedRule: Sendable, Hashable {
     }
 
     private init() {}
+
+    /// What asks for these parts, and has no target; for comparisons with `mayMeet`.
+    public init(
+        source: AddressMatch? = nil, destination: AddressMatch? = nil, inInterface: InterfacePattern? = nil,
+        outInterface: InterfacePattern? = nil, transport: TransportMatch? = nil
+    ) {
+        self.source = source
+        self.destination = destination
+        self.inInterface = inInterface
+        self.outInterface = outInterface
+        self.transport = transport
+    }
 
     /// The words of a line as a shell would separate them: by blanks, with double and single quotes and backslashes.
     ///

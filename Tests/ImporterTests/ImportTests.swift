@@ -157,7 +157,7 @@ struct ImportTests {
 
     @Test(
         "Dumps in the style of the programs that people have are imported as far as they can be, and no further", arguments: dumps)
-    func dumps(_ dump: Dump) throws {
+    func styles(_ dump: Dump) throws {
         let imported = ImportedRules(FoundRules(parsing: dump.text))
         #expect(imported.originals.map { "-A \($0.chain) \($0.text)" } == dump.imported, "\(imported.text)")
         let configuration = try load(imported.text)

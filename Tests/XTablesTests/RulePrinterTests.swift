@@ -189,7 +189,7 @@ struct RulePrinterTests {
                 """.utf8
             ).write(to: source)
             try namespace.run(
-                "cc", "-shared", "-fPIC", "-w", "-o", directory.appendingPathComponent("libxt_length.so").path, source.path)
+                "clang", "-shared", "-fPIC", "-w", "-o", directory.appendingPathComponent("libxt_length.so").path, source.path)
             for plugin in ["libxt_tcpmss.so", "libipt_TTL.so"] {
                 try FileManager.default.copyItem(
                     atPath: "\(standardPlugins)/\(plugin)", toPath: directory.appendingPathComponent(plugin).path)

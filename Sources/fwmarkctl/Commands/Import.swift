@@ -102,7 +102,7 @@ struct KernelRuleText {
             do {
                 guard let table = try KernelTables().snapshot(id) else { continue }
                 tables[id] = table
-                text += KernelRuleText.text(of: table)
+                text += RulePrinter.saved(table)
             } catch {
                 throw Failure(error.message)
             }
@@ -118,16 +118,5 @@ struct KernelRuleText {
         let chain = ChainName(fromKernel: rule.chain)
         guard let rules = tables[id]?[chain]?.rules, rules.indices.contains(rule.number - 1) else { return nil }
         return Original(id, chain, rules[rule.number - 1].content)
-    }
-
-    private static func text(of table: TableSnapshot) -> String {
-        let rules = table.chains.flatMap(\.rules)
-        var words = RulePrinter.text(of: rules.map(\.content), table.id.family)[...]
-        var text = "# \(table.id.family.command)-save\n*\(table.id.table)\n"
-        for chain in table.chains { text += ":\(chain.name) \(chain.policy?.verdict ?? "-") [0:0]\n" }
-        for chain in table.chains {
-            for _ in chain.rules { text += "-A \(chain.name) \(words.popFirst() ?? "")\n" }
-        }
-        return text + "COMMIT\n"
     }
 }

@@ -1,0 +1,20 @@
+/* What Swift sees of the kernel's netlink headers: structures and constants. */
+#ifndef FWMARKD_CNETLINK_SHIM_H
+#define FWMARKD_CNETLINK_SHIM_H
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <linux/fib_rules.h>
+#include <linux/if_addr.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+
+/* The message types of nf_tables' dumps, which are sums of two constants. */
+static const uint16_t fwmarkd_nft_getchain = (NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG_GETCHAIN;
+static const uint16_t fwmarkd_nft_getrule = (NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG_GETRULE;
+
+#endif
