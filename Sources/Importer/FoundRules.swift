@@ -189,7 +189,14 @@ private struct SaveReader {
             (try? Address(parsing: String(word.prefix { $0 != "/" && $0 != "," })))?.family
         }.first
         let name = FoundRules.TableName(family: headFamily ?? shown ?? fallback ?? .ipv4, name: table)
-        drafts[name, default: []] += current
+        // Where a table stands twice its chains are continued.
+        for draft in current {
+            if let index = drafts[name]?.firstIndex(where: { $0.name == draft.name }) {
+                drafts[name]?[index].lines += draft.lines
+            } else {
+                drafts[name, default: []].append(draft)
+            }
+        }
         current = []
         self.table = nil
     }
