@@ -13,6 +13,9 @@ public enum TableEdit: Sendable, Hashable {
     /// Takes the rule of that number out of a chain that is not ours, if it is one of our jumps; refused otherwise. Somebody who
     /// skips the lock may have changed the chain since the number was found.
     case deleteJump(ChainName, Int)
+    /// Takes the rule of that number out of a chain that is not ours, if it says this; refused otherwise. The rule leads into no
+    /// chain.
+    case deleteOriginal(ChainName, Int, KernelRule.Content)
     /// Takes all rules out of a chain.
     case flush(ChainName)
     /// Takes away an empty chain that nothing leads to.
@@ -26,7 +29,8 @@ extension TableEdit: CustomStringConvertible {
         case .createChain(let chain): "-N \(chain)"
         case .append(let chain, let rule): "-A \(chain) \(rule.content)"
         case .insert(let chain, let index, let rule): "-I \(chain) \(index + 1) \(rule.content)"
-        case .delete(let chain, let index), .deleteJump(let chain, let index): "-D \(chain) \(index + 1)"
+        case .delete(let chain, let index), .deleteJump(let chain, let index), .deleteOriginal(let chain, let index, _):
+            "-D \(chain) \(index + 1)"
         case .flush(let chain): "-F \(chain)"
         case .deleteChain(let chain): "-X \(chain)"
         }

@@ -53,6 +53,14 @@ struct TableHandle: ~Copyable {
                         "preparing \(id): rule \(index + 1) of \(name) is no longer our jump; another program writes without the lock"
                     )
                 }
+            case .deleteOriginal(let name, let index, let content):
+                if try says(content, index, in: name) {
+                    delete(index, from: name)
+                } else {
+                    throw NetfilterError(
+                        .changedMeanwhile,
+                        "preparing \(id): rule \(index + 1) of \(name) has changed; another program writes without the lock")
+                }
             case .flush(let name):
                 withLabel(name) { id.family == .ipv4 ? iptc_flush_entries($0, handle) : ip6tc_flush_entries($0, handle) }
             case .deleteChain(let name):
@@ -69,6 +77,19 @@ struct TableHandle: ~Copyable {
     }
 
     private func isOurJump(_ index: Int, in name: ChainName) throws(NetfilterError) -> Bool {
+        guard let (entry, target) = standing(index, in: name) else { return false }
+        let comment = try EntryReader(entry, at: 0, EntryLayout.of(id.family)).comment
+        return comment == Ruleset.jumpComment && ChainName(fromKernel: target).isOurs
+    }
+
+    private func says(_ content: KernelRule.Content, _ index: Int, in name: ChainName) throws(NetfilterError) -> Bool {
+        guard let (entry, _) = standing(index, in: name) else { return false }
+        let decoder = EntryDecoder(family: id.family) { _ in nil }
+        return decoder.decode(try EntryReader(entry, at: 0, EntryLayout.of(id.family))).content == content
+    }
+
+    /// The rule of that number, and its target's name as libiptc knows it.
+    private func standing(_ index: Int, in name: ChainName) -> (entry: [UInt8], target: String)? {
         let (entry, target) = withLabel(name) { label in
             // libiptc asks for the very pointer that its iteration gave.
             if id.family == .ipv4 {
@@ -86,9 +107,8 @@ struct TableHandle: ~Copyable {
                 entry.flatMap { ip6tc_get_target($0, handle) }.map { String(cString: $0) }
             )
         }
-        guard let entry, let target else { return false }
-        let comment = try EntryReader(entry, at: 0, EntryLayout.of(id.family)).comment
-        return comment == Ruleset.jumpComment && ChainName(fromKernel: target).isOurs
+        guard let entry, let target else { return nil }
+        return (entry, target)
     }
 
     private func insert(

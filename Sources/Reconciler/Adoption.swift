@@ -138,7 +138,7 @@ private struct TableAdoption {
     }
 
     /// From the end of each chain, so that the numbers of those before still hold; then what mends the rest.
-    var edits: [TableEdit] { removals.reversed().map { .delete($0.chain, $0.index) } + difference.edits }
+    var edits: [TableEdit] { removals.reversed().map { .deleteOriginal($0.chain, $0.index, $0.rule.content) } + difference.edits }
 
     var changes: [Change] {
         difference.changes + removals.map { Change(.remove, id, $0.chain, $0.rule.content, number: $0.index + 1) }

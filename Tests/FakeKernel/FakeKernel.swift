@@ -149,6 +149,11 @@ extension TableSnapshot {
             case .deleteJump(let name, let index):
                 guard let standing = rules[name], index < standing.count, standing[index].isOurJump else { throw refused(edit) }
                 rules[name]?.remove(at: index)
+            case .deleteOriginal(let name, let index, let content):
+                guard let standing = rules[name], index < standing.count, standing[index].content == content, !name.isOurs else {
+                    throw refused(edit)
+                }
+                rules[name]?.remove(at: index)
             case .flush(let name):
                 guard rules.updateValue([], forKey: name) != nil else { throw refused(edit) }
             case .deleteChain(let name):

@@ -1,1 +1,0 @@
-../NetfilterTests/NetworkNamespace.swift
