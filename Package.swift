@@ -101,8 +101,10 @@ let package = Package(
         .testTarget(
             name: "ImporterTests",
             dependencies: ["Importer", "Planner", "ConfigurationFile", "Netfilter", "Reconciler", "Rules", "FakeKernel"]),
-        .testTarget(name: "XTablesTests", dependencies: ["XTables", "Netfilter", "Rules", "CNamespaces"]),
-        .testTarget(name: "DoctorTests", dependencies: ["Doctor", "Netlink", "Importer", "ConfigurationFile", "Rules", "CNamespaces"]),
+        .testTarget(name: "XTablesTests", dependencies: ["XTables", "Netfilter", "Rules", "NamespaceSupport"]),
+        .testTarget(
+            name: "DoctorTests",
+            dependencies: ["Doctor", "Netlink", "Importer", "ConfigurationFile", "Rules", "NamespaceSupport"]),
         .testTarget(name: "APITests", dependencies: ["API"]),
         .testTarget(name: "SystemdTests", dependencies: ["Systemd", .product(name: "Logging", package: "swift-log")]),
         .testTarget(

@@ -1,6 +1,7 @@
-import CNamespaces
+import NamespaceSupport
 import ConfigurationFile
 import Foundation
+import Importer
 import Netlink
 import Rules
 import Testing

@@ -1,4 +1,5 @@
 import Foundation
+import NamespaceSupport
 import Netfilter
 import Rules
 import Testing
