@@ -58,7 +58,7 @@ struct GatherTests {
                             tcp dport 80 meta mark set 5
                             ct mark set mark
                         }
-                        chain dnat {
+                        chain in {
                             type nat hook prerouting priority -100
                             tcp dport 8080 dnat ip to 10.0.0.1
                         }
