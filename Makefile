@@ -13,7 +13,7 @@ SCRIPTS := .ci/run $(shell find scripts Tests -type f -perm -u+x) $(wildcard pac
 MANUALS := $(wildcard docs/*.[1-8])
 
 # What `make test` makes, in this order. Each is a target of its own; scripts/check says how it is counted.
-CHECKS := lint test-scripts test-swift check-size check-monitoring check-install check-demo check-guide test-guest test-deb bench-smoke
+CHECKS := lint test-scripts test-swift check-size check-monitoring check-install check-demo check-guide test-deb test-guest bench-smoke
 
 export SWIFT MAKE
 
@@ -64,7 +64,7 @@ guest:                           ## make the kernel and the image that test-gues
 
 test-guest: release              ## real IPVS, real FTP, real systemd, boots and power cuts in a guest
 	@rm -rf .build/guest-stage
-	@scripts/install $(BINARIES) /usr "$(CURDIR)/.build/guest-stage"
+	@scripts/install $(BINARIES) /usr/local "$(CURDIR)/.build/guest-stage"
 	@GUEST_STAGE="$(CURDIR)/.build/guest-stage" Tests/Guest/guest test
 
 test-deb: deps-deb release       ## install, upgrade, remove and purge the package in a Debian made for it
