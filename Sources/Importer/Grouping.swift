@@ -3,8 +3,9 @@ internal import Rules
 
 /// Names for entries: what rules say in their remarks, else what their ports are known for, else what they do.
 struct EntryNames {
-    private var services: Set<String> = []
-    private var masquerades: Set<String> = []
+    /// How many entries were to have a name, by the name.
+    private var services: [String: Int] = [:]
+    private var masquerades: [String: Int] = [:]
 
     mutating func service(_ remarks: Set<String?>, else name: String) -> String {
         EntryNames.next(EntryNames.remark(remarks) ?? name, &services)
@@ -15,7 +16,7 @@ struct EntryNames {
     }
 
     /// An FTP service has its name in both lists.
-    mutating func claimMasquerade(_ name: String) { masquerades.insert(name) }
+    mutating func claimMasquerade(_ name: String) { masquerades[name, default: 0] += 1 }
 
     /// The one remark that all rules have, if it can be a name.
     private static func remark(_ remarks: Set<String?>) -> String? {
@@ -31,13 +32,16 @@ struct EntryNames {
         return isName ? remark : nil
     }
 
-    private static func next(_ name: String, _ taken: inout Set<String>) -> String {
-        var result = name
-        var number = 2
-        while !taken.insert(result).inserted {
-            result = "\(name)-\(number)"
+    /// The name itself for the first that is to have it, else one with a number behind.
+    private static func next(_ name: String, _ taken: inout [String: Int]) -> String {
+        var number = taken[name, default: 0] + 1
+        var result = number == 1 ? name : "\(name)-\(number)"
+        while taken[result] != nil {
             number += 1
+            result = "\(name)-\(number)"
         }
+        taken[name] = number
+        if result != name { taken[result] = 1 }
         return result
     }
 }
