@@ -100,7 +100,9 @@ let package = Package(
         .testTarget(name: "FwmarkctlTests", dependencies: ["fwmarkctl", "API", "NamespaceSupport"]),
         .testTarget(
             name: "ImporterTests",
-            dependencies: ["Importer", "Planner", "ConfigurationFile", "Netfilter", "Reconciler", "Rules", "FakeKernel"]),
+            dependencies: [
+                "Importer", "Planner", "ConfigurationFile", "Netfilter", "Reconciler", "Rules", "XTables", "NamespaceSupport",
+            ]),
         .testTarget(name: "XTablesTests", dependencies: ["XTables", "Netfilter", "Rules", "NamespaceSupport"]),
         .testTarget(
             name: "DoctorTests",

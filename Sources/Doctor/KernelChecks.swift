@@ -35,10 +35,15 @@ enum NftRules: Check {
         case .known(let known): rules = known
         case .unknown(let reason): return .notRun(reason)
         }
-        let marks = !facts.configuration.allServices.isEmpty
-        let translates = !facts.configuration.allMasquerades.isEmpty
+        let destinations = facts.configuration.allServices.flatMap(\.addresses)
+        let sources = facts.configuration.allMasquerades.flatMap(\.sources)
+        // What is for other packets alone is nothing to us.
+        func concerns(_ rule: NftRule) -> Bool {
+            let ours = rule.action == .mark ? (rule.destination, destinations) : (rule.source, sources)
+            return ours.0.map { prefix in ours.1.contains { $0.overlaps(prefix) } } ?? !ours.1.isEmpty
+        }
         var verdict = Verdict()
-        let chains = Dictionary(grouping: rules.filter { $0.action == .mark ? marks : translates }) {
+        let chains = Dictionary(grouping: rules.filter(concerns)) {
             "\($0.family) \($0.table) \($0.chain)"
         }
         for (chain, rules) in chains.sorted(by: { $0.key < $1.key }) {

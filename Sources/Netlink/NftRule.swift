@@ -1,5 +1,6 @@
 internal import CNetlink
 import Glibc
+public import Rules
 
 /// A rule of nf_tables that sets marks or translates sources.
 public struct NftRule: Sendable, Hashable {
@@ -25,11 +26,19 @@ public struct NftRule: Sendable, Hashable {
     public let action: Action
     /// Whether it was made by `iptables-nft`, with an extension of x_tables in it.
     public let isFromIptables: Bool
+    /// Whose packets alone; nil: anybody's, as far as is understood.
+    public let source: Prefix?
+    /// Where they go alone; nil: anywhere, as far as is understood.
+    public let destination: Prefix?
 
     /// A rule of these parts.
-    public init(family: String, table: String, chain: String, handle: UInt64, action: Action, isFromIptables: Bool = false) {
+    public init(
+        family: String, table: String, chain: String, handle: UInt64, action: Action, isFromIptables: Bool = false,
+        source: Prefix? = nil, destination: Prefix? = nil
+    ) {
         (self.family, self.table, self.chain) = (family, table, chain)
         (self.handle, self.action, self.isFromIptables) = (handle, action, isFromIptables)
+        (self.source, self.destination) = (source, destination)
     }
 
     /// Reads the rules of the calling thread's network namespace that mark or translate.
@@ -55,14 +64,16 @@ public struct NftRule: Sendable, Hashable {
         let handle = attributes.bytes(Int(NFTA_RULE_HANDLE.rawValue)).flatMap { bytes in
             bytes.count >= 8 ? UInt64(bigEndian: NetlinkMessage.load(UInt64.self, bytes, at: 0)) : nil
         }
+        var addresses = NftAddresses()
         return expressions.list.compactMap { element in
             let expression = NetlinkAttributes(element.bytes)
-            guard let name = expression.text(Int(NFTA_EXPR_NAME.rawValue)),
-                let action = action(name, expression.nested(Int(NFTA_EXPR_DATA.rawValue)))
-            else { return nil }
+            guard let name = expression.text(Int(NFTA_EXPR_NAME.rawValue)) else { return nil }
+            let data = expression.nested(Int(NFTA_EXPR_DATA.rawValue))
+            addresses.read(name, data)
+            guard let action = action(name, data) else { return nil }
             return NftRule(
                 family: familyName(head.nfgen_family), table: table, chain: chain, handle: handle ?? 0, action: action,
-                isFromIptables: name == "target")
+                isFromIptables: name == "target", source: addresses.source, destination: addresses.destination)
         }
     }
 

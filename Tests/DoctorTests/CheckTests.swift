@@ -37,6 +37,12 @@ private let cases = [
             NftRule(family: "ip", table: "mangle", chain: "PREROUTING", handle: 3, action: .mark, isFromIptables: true)
         ])
     },
+    Case(testDescription: "translations of other sources, as Docker makes them", check: "nft-rules") {
+        let source = try Prefix(parsing: "172.17.0.0/16")
+        $0.nftRules = .known([
+            NftRule(family: "ip", table: "nat", chain: "POSTROUTING", handle: 1, action: .masquerade, source: source)
+        ])
+    },
     Case(testDescription: "translations in nftables where the file has none", check: "nft-rules") {
         $0.nftRules = .known([NftRule(family: "ip", table: "nat", chain: "out", handle: 1, action: .sourceNAT)])
         $0.configuration.ftp[0].active = nil

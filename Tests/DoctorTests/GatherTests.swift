@@ -50,12 +50,12 @@ struct GatherTests {
                         chain out {
                             type nat hook postrouting priority 100
                             ip saddr 10.0.0.0/8 masquerade
-                            ip saddr 192.0.2.0/24 snat ip to 203.0.113.1
+                            ip saddr 192.0.2.0/25 snat ip to 203.0.113.1
                         }
                         chain pre {
                             type filter hook prerouting priority -150
                             meta mark 7 accept
-                            tcp dport 80 meta mark set 5
+                            ip6 daddr 2001:db8::/33 tcp dport 80 meta mark set 5
                             ct mark set mark
                         }
                         chain in {
@@ -64,7 +64,9 @@ struct GatherTests {
                         }
                     }
                     """)
-            try namespace.run("iptables-nft", "-t", "mangle", "-A", "PREROUTING", "-p", "udp", "-j", "MARK", "--set-mark", "3")
+            try namespace.run(
+                "iptables-nft", "-t", "mangle", "-A", "PREROUTING", "-p", "udp", "-d", "203.0.113.10", "-j", "MARK", "--set-mark",
+                "3")
             let rules = try NftRule.read()
             let found = rules.map { "\($0.family) \($0.table) \($0.chain) \($0.action)\($0.isFromIptables ? " iptables" : "")" }
             #expect(
@@ -73,6 +75,10 @@ struct GatherTests {
                     "ip mangle PREROUTING mark iptables",
                 ])
             #expect(rules.allSatisfy { $0.handle > 0 })
+            #expect(rules.first { $0.action == .masquerade }?.source?.description == "10.0.0.0/8")
+            #expect(rules.first { $0.action == .sourceNAT }?.source?.description == "192.0.2.0/25")
+            #expect(rules.first { $0.isFromIptables }?.destination?.description == "203.0.113.10/32")
+            #expect(rules.first { $0.chain == "pre" }?.destination?.description == "2001:db8::/33")
         }
     }
 
