@@ -31,7 +31,10 @@ struct HookWalk {
     private(set) var unreached: [(rule: FoundRule, reason: String)] = []
 
     private let chains: [String: FoundRules.Chain]
+    private var effects: [String: Effect] = [:]
     private var paths = 0
+    /// How often a chain is written out at most: chains that jump twice into the next one, and so on, would have no end.
+    private static let mostPaths = 10_000
     private var entered: Set<String> = []
 
     init(_ chains: [FoundRules.Chain], hook: ChainName) {
@@ -58,7 +61,8 @@ struct HookWalk {
                 items.append(Item(rule: rule, path: path, effect: effect(of: rule, [])))
                 continue
             }
-            guard rule.isUnconditional, chains[next] != nil, !within.contains(next), next != name else {
+            guard rule.isUnconditional, chains[next] != nil, !within.contains(next), next != name, paths < HookWalk.mostPaths
+            else {
                 items.append(Item(rule: rule, path: path, effect: effect(of: rule, [])))
                 continue
             }
@@ -75,18 +79,21 @@ struct HookWalk {
     /// anybody (iptables-extensions(8)).
     private static let harmless: Set<String> = [
         "AUDIT", "CHECKSUM", "CLASSIFY", "CONNSECMARK", "CT", "DROP", "DSCP", "ECN", "HL", "IDLETIMER", "LED", "LOG", "NFLOG",
-        "NOTRACK",
-        "RATEEST", "SECMARK", "SET", "TCPMSS", "TCPOPTSTRIP", "TEE", "TOS", "TRACE", "TTL", "ULOG",
+        "NOTRACK", "RATEEST", "SECMARK", "SET", "TCPMSS", "TCPOPTSTRIP", "TEE", "TOS", "TRACE", "TTL", "ULOG",
     ]
 
-    private func effect(of rule: FoundRule, _ within: Set<String>) -> Effect {
+    private mutating func effect(of rule: FoundRule, _ within: Set<String>) -> Effect {
         switch rule.target {
         case nil: return []
         case .chain(let name):
             guard let chain = chains[name], !within.contains(name) else { return .ends }
-            // RETURN leads back to here.
-            var effect = chain.rules.reduce(into: Effect()) { $0.formUnion(self.effect(of: $1, within.union([name]))) }
-            effect.remove(.returns)
+            var effect = effects[name] ?? []
+            if effects[name] == nil {
+                for rule in chain.rules { effect.formUnion(self.effect(of: rule, within.union([name]))) }
+                // RETURN leads back to here.
+                effect.remove(.returns)
+                effects[name] = effect
+            }
             if rule.parsed.isGoto { effect.insert(.returns) }
             return effect
         case .module("RETURN"): return .returns

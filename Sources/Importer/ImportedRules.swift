@@ -43,8 +43,10 @@ public struct ImportedRules: Sendable {
         let sorting = best.element
         marks = sorting.marks
         translations = sorting.translations
-        originals = marks.map(\.rule) + translations.map(\.rule)
-        for (rule, reason) in sorting.rest { add(rule, reason.text) }
+        // A chain that is entered twice is met twice.
+        var listed: Set<FoundRule> = []
+        originals = (marks.map(\.rule) + translations.map(\.rule)).filter { listed.insert($0).inserted }
+        for (rule, reason) in sorting.rest where listed.insert(rule).inserted { add(rule, reason.text) }
         addOtherTables(found)
         var names = EntryNames()
         (configuration.ftp, configuration.services) = services(of: marks, &names)
@@ -154,11 +156,10 @@ private struct Sorting {
     private func leaveOutBlocked<Candidate>(
         _ items: [HookWalk.Item], _ candidates: inout [Int: Candidate], _ reasons: inout [Int: Reason]
     ) {
-        var changed = true
-        while changed {
-            changed = false
+        var staying = items.indices.filter { candidates[$0] == nil && !items[$0].effect.isEmpty }
+        while !staying.isEmpty {
             // What is left out stays, and so may block in its turn.
-            let staying = items.indices.filter { candidates[$0] == nil && !items[$0].effect.isEmpty }
+            var next: [Int] = []
             for index in candidates.keys.sorted() {
                 guard let blocker = staying.first(where: { blocks(items[$0], $0 < index, items[index]) }) else { continue }
                 candidates[index] = nil
@@ -166,18 +167,20 @@ private struct Sorting {
                     blocker < index
                     ? "behind a rule that stays and may decide about its packets: \(items[blocker].rule.shown)"
                     : "before a rule that stays and may decide about its packets: \(items[blocker].rule.shown)"
-                changed = true
+                next.append(index)
             }
+            staying = next
         }
     }
 
     private func blocks(_ staying: HookWalk.Item, _ isBefore: Bool, _ candidate: HookWalk.Item) -> Bool {
         guard staying.rule.mayMeet(candidate.rule) else { return false }
         // RETURN in a written-out chain, whose end would not be the end of ours.
-        if staying.effect == .returns, !staying.path.isEmpty {
-            return isBefore && candidate.path.starts(with: staying.path) && Exclusion(staying) == nil
-        }
         var effect = staying.effect
+        if effect.contains(.returns), !staying.path.isEmpty {
+            if isBefore, candidate.path.starts(with: staying.path), Exclusion(staying) == nil { return true }
+            effect.remove(.returns)
+        }
         if case .mark(let one)? = staying.rule.parsed.rule?.target, case .mark(let other)? = candidate.rule.parsed.rule?.target,
             !one.conflicts(with: other)
         {

@@ -158,6 +158,20 @@ let dumps = [
             "-A POSTROUTING_direct -s 10.11.12.0/24 -p tcp -m tcp --sport 20 -j MASQUERADE",
         ]),
     Dump(
+        testDescription: "a chain that some packets leave by a goto",
+        text: """
+            *mangle
+            :MARKS - [0:0]
+            :OTHERS - [0:0]
+            -A PREROUTING -j MARKS
+            -A PREROUTING -d 203.0.113.50/32 -p tcp -m tcp --dport 25 -j MARK --set-xmark 0x32/0xffffffff
+            -A MARKS -s 192.0.2.0/24 -g OTHERS
+            -A MARKS -d 203.0.113.51/32 -p tcp -m tcp --dport 25 -j MARK --set-xmark 0x33/0xffffffff
+            -A OTHERS -d 203.0.113.52/32 -j ACCEPT
+            COMMIT
+            """,
+        imported: ["-A PREROUTING -d 203.0.113.50/32 -p tcp -m tcp --dport 25 -j MARK --set-xmark 0x32/0xffffffff"]),
+    Dump(
         testDescription: "a firewall that lets known connections pass before it marks, and restores marks behind",
         text: """
             *mangle

@@ -170,6 +170,17 @@ struct ImportTests {
         #expect(unlisted.allSatisfy { $0.parsed.leadsToChain && $0.parsed.rule != nil }, "\(unlisted.map(\.command))")
     }
 
+    @Test("Chains that jump twice into the next one, forty deep, are read in a moment", .timeLimit(.minutes(1)))
+    func deepChains() {
+        for condition in ["", "-p udp "] {
+            var dump = "*mangle\n" + (0...40).map { ":C\($0) - [0:0]\n" }.joined() + "-A PREROUTING \(condition)-j C0\n"
+            for level in 0..<40 { dump += String(repeating: "-A C\(level) \(condition)-j C\(level + 1)\n", count: 2) }
+            dump += "-A C40 -j MARK --set-mark 1\n-A PREROUTING -p tcp -m tcp --dport 80 -j MARK --set-mark 80\nCOMMIT\n"
+            let imported = ImportedRules(FoundRules(parsing: dump))
+            #expect(imported.originals.map(\.text) == ["-p tcp -m tcp --dport 80 -j MARK --set-mark 80"])
+        }
+    }
+
     @Test("An original is covered by a configuration that does the same, and by no other")
     func coverage() throws {
         let imported = ImportedRules(FoundRules(parsing: example), hookPosition: .first)
