@@ -97,7 +97,9 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
             ]
         ),
-        .testTarget(name: "FwmarkctlTests", dependencies: ["fwmarkctl", "API", "NamespaceSupport"]),
+        .testTarget(
+            name: "FwmarkctlTests",
+            dependencies: ["fwmarkctl", "fwmarkd", "API", "NamespaceSupport", .product(name: "NIOHTTP1", package: "swift-nio")]),
         .testTarget(
             name: "ImporterTests",
             dependencies: [

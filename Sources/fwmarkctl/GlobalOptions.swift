@@ -6,10 +6,14 @@ internal import ConfigurationFile
 struct GlobalOptions: ParsableArguments {
     static let defaultConfig = "/etc/fwmarkd/fwmarkd.yaml"
 
-    @Option(help: ArgumentHelp("The configuration file; conf.d/*.yaml beside it belongs to it.", valueName: "path"))
+    @Option(
+        help: ArgumentHelp("The configuration file; conf.d/*.yaml beside it belongs to it.", valueName: "path"), completion: .file()
+    )
     var config = GlobalOptions.defaultConfig
 
-    @Option(help: ArgumentHelp("The daemon's socket, or its runtime directory with both sockets.", valueName: "path"))
+    @Option(
+        help: ArgumentHelp("The daemon's socket, or its runtime directory with both sockets.", valueName: "path"),
+        completion: .file())
     var socket = Endpoint.runtimeDirectory
 
     @Flag(name: .customLong("no-color"), help: "No colours on a terminal; so does a variable NO_COLOR that is not empty.")

@@ -112,7 +112,13 @@ struct RenderTests {
 
     @Test("keepalived accepts its sections", .enabled(if: Tool.exists("keepalived"), "needs Debian's keepalived"))
     func keepalived() throws {
-        for text in [exampleFile, exampleFile.replacingOccurrences(of: "10.11.12.0/24", with: "10.11.12.1")] {
+        let known = exampleFile.replacingOccurrences(of: "10.11.12.0/24", with: "10.11.12.1, 10.11.12.2")
+        let others = """
+            services:
+              - {name: dns, mark: 53, addresses: [192.0.2.1], udp: [53]}
+              - {name: signal, mark: 54, addresses: [192.0.2.1], sctp: [2905]}
+            """
+        for text in [exampleFile, known, others] {
             let end = try program.run(["render", "--format", "keepalived", "--config", try scratch.file("k.yaml", text)])
             #expect(end.status == 0)
             let test = try Tool.run(["keepalived", "--config-test", "--use-file", try scratch.file("keepalived.conf", end.output)])

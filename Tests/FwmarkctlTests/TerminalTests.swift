@@ -1,5 +1,6 @@
 import API
 import Foundation
+import NamespaceSupport
 import Testing
 
 @testable import fwmarkctl
@@ -90,6 +91,59 @@ struct TerminalTests {
         #expect(onTerminal.output.contains("\u{1b}[") == areWanted)
         let inFile = try Program(scratch).run("status --socket \(scratch.path)").output
         #expect(inFile.contains("in sync") && !inFile.contains("\u{1b}"))
+    }
+
+    @Test("Where more services are watched than fit, the busiest are shown")
+    func busiest() {
+        var earlier = Samples.status
+        earlier.services = (1...50).map { ServiceStatus(name: "s\($0)", mark: "1", addresses: ["192.0.2.1"], ports: ["tcp/1"]) }
+        var later = earlier
+        later.services[41].packets = 500
+        let rates = Rates(from: earlier, to: later, in: .seconds(2))
+        let text = StatusText(later, rates: rates, Style(isColoured: false), columns: 200)
+        let all = text.text(rows: nil).split(separator: "\n", omittingEmptySubsequences: false)
+        #expect(text.text(rows: 200) == text.text(rows: nil))
+        let lines = text.text(rows: 20).split(separator: "\n", omittingEmptySubsequences: false).dropLast()
+        #expect(lines.count == 19)
+        #expect(lines[lines.count - 1] == "… \(all.count - 1 - 18) more lines; without --watch all are shown")
+        let first = lines.firstIndex { $0.hasPrefix("SERVICE") }.map { lines[$0 + 1] }
+        #expect(first?.split(separator: " ").first == "s42" && first?.contains(" 250 ") == true)
+    }
+
+    @Test(
+        "Work that takes over a second is shown on a terminal",
+        .enabled(if: NetworkNamespace.isAvailable && Tool.exists("script"), "needs root"))
+    func progress() async throws {
+        try await NetworkNamespace.run { namespace in
+            let scratch = try Scratch()
+            let file = try scratch.file("fwmarkd.yaml", exampleFile)
+            // Who has the lock is what takes so long.
+            let lock = open(namespace.lockPath, O_RDONLY | O_CREAT | O_CLOEXEC, 0o600)
+            defer { close(lock) }
+            try #require(flock(lock, LOCK_EX) == 0)
+            let program = Program(scratch, in: namespace)
+            let command = (program.wrapper + [Program.path, "apply", "--config", file, "--socket", scratch.path]).joined(
+                separator: " ")
+            let process = Process()
+            process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+            process.arguments = [
+                "XTABLES_LOCKFILE=\(namespace.lockPath)", "timeout", "60", "script", "--quiet", "--return", "--command", command,
+                "/dev/null",
+            ]
+            process.standardInput = FileHandle.nullDevice
+            let pipe = Pipe()
+            process.standardOutput = pipe
+            try process.run()
+            var seen = Data()
+            while !String(decoding: seen, as: UTF8.self).contains("bringing the kernel to \(file) … 1 s") {
+                let more = pipe.fileHandleForReading.availableData
+                try #require(!more.isEmpty, "\(String(decoding: seen, as: UTF8.self))")
+                seen += more
+            }
+            flock(lock, LOCK_UN)
+            process.waitUntilExit()
+            #expect(process.terminationStatus == 0)
+        }
     }
 
     @Test("Where the reader of a pipe goes away, the program ends without a word")

@@ -7,7 +7,8 @@ struct ShowStatus: AsyncParsableCommand {
         commandName: "status",
         abstract: "Show the daemon's state and what each service has seen.",
         discussion: """
-            With --watch the picture is drawn again every second, with packets and bytes per second, until it is interrupted.
+            With --watch the picture is drawn again every second, with packets and bytes per second, until it is interrupted. \
+            Where there are more services than fit on the terminal, the busiest are shown.
 
             Exit status: 0 in sync, 3 not in sync, 4 the daemon is not running, 1 an error.
 
@@ -26,7 +27,7 @@ struct ShowStatus: AsyncParsableCommand {
         if output.json {
             try StandardOutput.write(body)
         } else {
-            try StandardOutput.write(StatusText(status, rates: nil, options.style, columns: Terminal.output.columns).text)
+            try StandardOutput.write(StatusText(status, rates: nil, options.style, columns: Terminal.output.size?.columns).text)
         }
         if status.state != .inSync { throw Failure(.notInSync) }
     }
@@ -50,8 +51,9 @@ struct ShowStatus: AsyncParsableCommand {
                 let now = ContinuousClock.now
                 let rates = earlier.map { Rates(from: $0.status, to: status, in: now - $0.time) }
                 earlier = (status, now)
-                let text = StatusText(status, rates: rates ?? Rates(), options.style, columns: Terminal.output.columns)
-                frame = output.json ? body : Array(text.text.utf8)
+                let size = Terminal.output.size
+                let text = StatusText(status, rates: rates ?? Rates(), options.style, columns: size?.columns)
+                frame = output.json ? body : Array(text.text(rows: size?.rows).utf8)
             } catch {
                 guard earlier != nil, error.status == .notRunning else { throw error }
                 if output.json {

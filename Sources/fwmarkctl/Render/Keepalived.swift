@@ -17,26 +17,37 @@ enum Keepalived {
                 persistence_timeout \(VirtualService.persistence)
 
             """
-        for server in service.realServers { text += realServer("\(server)", service.port) }
+        for server in service.realServers { text += realServer("\(server)", service.entrance) }
         if service.realServers.isEmpty {
             // keepalived refuses a virtual server without real ones. These addresses are for documentation alone (RFC 5737,
             // RFC 3849), so that nothing is ever sent to anybody.
             text += "    # Put your real servers in place of this one, a section each.\n"
-            text += realServer(service.family == .ipv4 ? "192.0.2.1" : "2001:db8::1", service.port)
+            text += realServer(service.family == .ipv4 ? "192.0.2.1" : "2001:db8::1", service.entrance)
         }
         return text + "}\n"
     }
 
-    private static func realServer(_ address: String, _ port: UInt16) -> String {
+    private static func realServer(_ address: String, _ entrance: VirtualService.Entrance) -> String {
         """
             real_server \(address) 0 {
                 weight 1
-                TCP_CHECK {
-                    connect_port \(port)
-                    connect_timeout 3
-                }
+        \(check(entrance))
             }
 
         """
+    }
+
+    private static func check(_ entrance: VirtualService.Entrance) -> String {
+        switch entrance.transport {
+        case .tcp, .udp:
+            """
+                    \(entrance.transport == .tcp ? "TCP_CHECK" : "UDP_CHECK") {
+                        connect_port \(entrance.port)
+                        connect_timeout 3
+                    }
+            """
+        // keepalived has no check that speaks SCTP.
+        case .sctp: "        PING_CHECK {\n        }"
+        }
     }
 }

@@ -9,8 +9,8 @@ struct VirtualService {
     var family: Family
     /// The names of the services that set the mark, in the order of the file.
     var names: [String] = []
-    /// The first port that a client connects to: where a check of the real servers may knock.
-    var port: UInt16
+    /// The first port that a client connects to, where a check of the real servers may knock.
+    var entrance: Entrance
     /// The real servers, as far as the file names them one by one.
     var realServers: [Address] = []
     /// Whether the mark is set under a mask, so that bits of other programs' can keep IPVS from seeing it.
@@ -30,7 +30,7 @@ struct VirtualService {
                 let place = places[key] ?? services.count
                 if place == services.count {
                     places[key] = place
-                    services.append(VirtualService(mark: key.mark, family: family, port: firstPort(service)))
+                    services.append(VirtualService(mark: key.mark, family: family, entrance: Entrance(service)))
                 }
                 services[place].names.append(service.name)
                 for server in realServers where server.family == family && server.length == family.bitWidth {
@@ -49,8 +49,16 @@ struct VirtualService {
         var family: Family
     }
 
-    private static func firstPort(_ service: Service) -> UInt16 {
-        TransportProtocol.allCases.lazy.compactMap { service.ports[$0]?.first?.lower }.first ?? 0
+    /// A port of a protocol.
+    struct Entrance {
+        var transport: TransportProtocol
+        var port: UInt16
+
+        /// The first port of the service; TCP before the others.
+        fileprivate init(_ service: Service) {
+            transport = TransportProtocol.allCases.first { service.ports[$0] != nil } ?? .tcp
+            port = service.ports[transport]?.first?.lower ?? 0
+        }
     }
 
     /// What a person has to know beside what is rendered.

@@ -38,7 +38,7 @@ struct Rates {
 
 /// The daemon's status for people.
 struct StatusText {
-    private let status: Status
+    private var status: Status
     private let rates: Rates?
     private let style: Style
     private let columns: Int?
@@ -51,8 +51,22 @@ struct StatusText {
         self.columns = columns
     }
 
-    /// The whole, in lines.
-    var text: String {
+    /// The whole.
+    var text: String { lines.joined(separator: "\n") + "\n" }
+
+    /// As much as fits into so many rows: the busiest services come first where some are left out.
+    func text(rows: Int?) -> String {
+        let lines = lines
+        guard let rows, lines.count >= rows else { return lines.joined(separator: "\n") + "\n" }
+        var busiest = self
+        func load(_ name: String) -> Double { rates?.services[name]?.packets ?? 0 }
+        busiest.status.services = status.services.map { ($0, load($0.name)) }.sorted { $0.1 > $1.1 }.map(\.0)
+        // The cursor needs the last row.
+        let shown = busiest.lines.prefix(max(0, rows - 2))
+        return shown.joined(separator: "\n") + "\n… \(lines.count - shown.count) more lines; without --watch all are shown\n"
+    }
+
+    private var lines: [String] {
         var lines = head
         lines += status.configuration.faults.map { style.red("fault") + "    " + $0.text }
         lines += status.warnings.map { style.yellow("warning") + "  " + $0 }
@@ -63,7 +77,7 @@ struct StatusText {
         }
         if !status.services.isEmpty { lines += [""] + services.lines(columns: columns, style) }
         if !status.masquerades.isEmpty { lines += [""] + masquerades.lines(columns: columns, style) }
-        return lines.joined(separator: "\n") + "\n"
+        return lines
     }
 
     // MARK: - The head

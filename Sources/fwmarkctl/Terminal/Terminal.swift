@@ -17,12 +17,20 @@ struct Terminal {
         isTerminal && (Terminal.variable("NO_COLOR") ?? "").isEmpty && Terminal.variable("TERM") != "dumb"
     }
 
-    /// How many columns it has; nil for what is no terminal.
-    var columns: Int? {
+    /// How many columns and rows it has; nil for what is no terminal.
+    var size: Size? {
         guard isTerminal else { return nil }
         var size = winsize()
-        guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
-        return Int(size.ws_col)
+        guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0, size.ws_row > 0 else {
+            return Size(columns: 80, rows: 24)
+        }
+        return Size(columns: Int(size.ws_col), rows: Int(size.ws_row))
+    }
+
+    /// What fits on a terminal.
+    struct Size {
+        var columns: Int
+        var rows: Int
     }
 
     private static func variable(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
