@@ -58,7 +58,11 @@ enum OrphanVirtualServices: Check {
     static func examine(_ facts: Facts) -> Verdict {
         // Whoever else marks may set it.
         if case .known(let rules) = facts.nftRules, rules.contains(where: { $0.action == .mark }) { return .silent }
-        guard case .known(let rules) = facts.rules else { return .silent }
+        let rules: FoundRules
+        switch facts.rules {
+        case .known(let known): rules = known
+        case .unknown(let reason): return .notRun(reason)
+        }
         let foreign = rules.tables.filter { $0.key.name == Table.mangle.rawValue }.values.joined()
             .filter { !ChainName(fromKernel: $0.name).isOurs }.flatMap(\.rules)
         var marks = Set(facts.configuration.allServices.map(\.mark.value))

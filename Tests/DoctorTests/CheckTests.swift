@@ -307,6 +307,7 @@ struct CheckTests {
         #expect(reasons["routing-rules"] == "reading the routing rules: Operation not permitted")
         #expect(reasons["nft-rules"] == "reading the rules of nf_tables: Operation not permitted")
         #expect(reasons["foreign-marks"] == "opening a raw ipv4 socket: Operation not permitted")
+        #expect(reasons["ipvs-orphan"] == "opening a raw ipv4 socket: Operation not permitted")
         #expect(reasons["rules-before-ours"] == "opening a raw ipv4 socket: Operation not permitted")
         #expect(reasons["ip-forward"]?.contains("net.ipv4.ip_forward cannot be read") == true)
         #expect(reasons["vsftpd-conf"] == "the FTP servers' file was not given; --vsftpd-conf PATH")
