@@ -116,6 +116,10 @@ __attribute__((noreturn)) static void answer_all(
     /* A crash is the answer of a broken plugin: no handler of the parent's, and no core, is to make more of it. */
     const int ends[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGALRM, SIGPIPE};
     for (size_t index = 0; index < sizeof ends / sizeof *ends; index++) signal(ends[index], SIG_DFL);
+    /* The parent's threads may block signals, and SIGALRM must come. */
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
     setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
     alarm(seconds_to_live);
     if (directories != NULL) setenv("XTABLES_LIBDIR", directories, 1);

@@ -1,4 +1,5 @@
 import Foundation
+import NamespaceSupport
 import Testing
 
 @testable import API
@@ -36,16 +37,15 @@ struct PromtoolTests {
         let file = FileManager.default.temporaryDirectory.appendingPathComponent("fwmarkd-test-\(UUID().uuidString)")
         defer { try? FileManager.default.removeItem(at: file) }
         try Data(text.utf8).write(to: file)
-        let process = Process()
-        let output = Pipe()
-        process.executableURL = URL(fileURLWithPath: try #require(PromtoolTests.path))
-        process.arguments = ["check", "metrics"]
-        process.standardInput = try FileHandle(forReadingFrom: file)
-        process.standardOutput = output
-        process.standardError = output
-        try process.run()
+        let input = try FileHandle(forReadingFrom: file)
+        let output = Pipe.ofOurs
+        let writing = output.fileHandleForWriting
+        let program = try SpawnedProgram(
+            [try #require(PromtoolTests.path), "check", "metrics"], input: input.fileDescriptor, output: writing.fileDescriptor,
+            errors: writing.fileDescriptor)
+        try writing.close()
         let said = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        #expect(process.terminationStatus == 0 && said == "", "\(said)")
+        let end = withExtendedLifetime(input) { program.wait() }
+        #expect(end == 0 && said == "", "\(said)")
     }
 }

@@ -149,16 +149,16 @@ struct DaemonCommandTests {
         }
         let daemon = try FakeDaemon(scratch, ["GET /v1/status": { $0.answer(200, statuses[min($0.earlier, 2)]) }])
         defer { daemon.stop() }
-        let pipe = Pipe()
+        let pipe = Pipe.ofOurs
         let words = ["status", "--watch", "--socket", scratch.path]
-        let process = try program.start(words, output: pipe, errors: FileHandle.nullDevice)
+        let process = try program.start(words, into: pipe)
         var reader = LineReader(pipe)
         var rows: [[Substring]] = []
         while rows.count < 3, let line = reader.next() {
             if line.hasPrefix("ftp ") && line.contains("tcp/21") { rows.append(line.split(separator: " ")) }
         }
         process.terminate()
-        process.waitUntilExit()
+        process.wait()
         try #require(rows.count == 3)
         #expect(rows[0].suffix(3) == ["KiB", "-", "-"])
         // 2,000 packets in about a second, on a machine that may be busy.
@@ -257,15 +257,14 @@ struct DaemonCommandTests {
         ]
         let daemon = try FakeDaemon(scratch, answers)
         defer { daemon.stop() }
-        let pipe = Pipe()
+        let pipe = Pipe.ofOurs
         let words = ["events", "--follow", "--json", "--socket", scratch.path]
-        let process = try program.start(words, output: pipe, errors: FileHandle.nullDevice)
+        let process = try program.start(words, into: pipe)
         var reader = LineReader(pipe)
         #expect(reader.next().map { $0 + "\n" } == lines[0])
         isSeen.signal()
         #expect(reader.next().map { $0 + "\n" } == lines[1])
-        process.waitUntilExit()
-        #expect(process.terminationStatus == (breaksOff ? 4 : 0))
+        #expect(process.wait() == (breaksOff ? 4 : 0))
     }
 
     @Test("metrics are passed on byte by byte")

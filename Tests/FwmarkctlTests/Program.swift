@@ -58,23 +58,22 @@ struct Program {
     /// A wrapper that runs it as a user without rights.
     static let asNobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--"]
 
-    /// Starts it with the words; output goes where `output` and `errors` say.
-    func start(_ words: [String], output: Any, errors: Any) throws -> Process {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        // Signals as in a terminal: the threads of a test program block them, and children inherit that. A deadline: nothing that
-        // these tests run takes a minute.
-        process.arguments = ["--default-signal=TERM,PIPE", "timeout", "60"] + wrapper + [Program.path] + words
+    /// Starts it with the words; output goes into the pipe, and what it says on standard error nowhere.
+    func start(_ words: [String], into pipe: Pipe) throws -> SpawnedProgram {
+        let program = try start(words, output: pipe.fileHandleForWriting.fileDescriptor, errors: nil)
+        try pipe.fileHandleForWriting.close()
+        return program
+    }
+
+    private func start(_ words: [String], output: CInt, errors: CInt?) throws -> SpawnedProgram {
         // No socket of a daemon on this machine is ever asked by mistake: the tests name one of their own.
         var variables = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         variables["TZ"] = "UTC"
         variables["NO_COLOR"] = environment["NO_COLOR"]
-        process.environment = variables
-        process.standardInput = FileHandle.nullDevice
-        process.standardOutput = output
-        process.standardError = errors
-        try process.run()
-        return process
+        // Signals as in a terminal. A deadline: nothing that these tests run takes a minute.
+        return try SpawnedProgram(
+            ["env", "--default-signal=TERM,PIPE", "timeout", "60"] + wrapper + [Program.path] + words, environment: variables,
+            output: output, errors: errors)
     }
 
     /// Runs it to its end.
@@ -85,12 +84,11 @@ struct Program {
         guard let output = FileHandle(forWritingAtPath: files.0), let errors = FileHandle(forWritingAtPath: files.1) else {
             throw Failure("no files in \(scratch.path)")
         }
-        let process = try start(words, output: output, errors: errors)
-        process.waitUntilExit()
+        let status = try withExtendedLifetime((output, errors)) {
+            try start(words, output: output.fileDescriptor, errors: errors.fileDescriptor).wait()
+        }
         func text(_ path: String) throws -> String { try String(contentsOfFile: path, encoding: .utf8) }
-        return End(
-            status: process.terminationReason == .exit ? process.terminationStatus : 128 + process.terminationStatus,
-            output: try text(files.0), errors: try text(files.1))
+        return End(status: status, output: try text(files.0), errors: try text(files.1))
     }
 
     /// Runs it to its end with the words of a line.

@@ -150,18 +150,15 @@ enum Tool {
 
     /// Runs it to its end; all that it says is joined.
     static func run(_ words: [String]) throws -> (status: CInt, output: String) {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["--default-signal=TERM,PIPE", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "timeout", "60"] + words
         let scratch = try Scratch()
         let file = try scratch.file("output", "")
         guard let output = FileHandle(forUpdatingAtPath: file) else { throw Failure("no file \(file)") }
         // vsftpd speaks to its standard input, for that is the client under inetd.
-        process.standardInput = output
-        process.standardOutput = output
-        process.standardError = output
-        try process.run()
-        process.waitUntilExit()
-        return (process.terminationStatus, try String(contentsOfFile: file, encoding: .utf8))
+        let descriptor = output.fileDescriptor
+        let program = try SpawnedProgram(
+            ["env", "--default-signal=TERM,PIPE", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "timeout", "60"] + words,
+            input: descriptor, output: descriptor, errors: descriptor)
+        let status = withExtendedLifetime(output) { program.wait() }
+        return (status, try String(contentsOfFile: file, encoding: .utf8))
     }
 }

@@ -124,16 +124,14 @@ struct TerminalTests {
             let program = Program(scratch, in: namespace)
             let command = (program.wrapper + [Program.path, "apply", "--config", file, "--socket", scratch.path]).joined(
                 separator: " ")
-            let process = Process()
-            process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-            process.arguments = [
-                "XTABLES_LOCKFILE=\(namespace.lockPath)", "timeout", "60", "script", "--quiet", "--return", "--command", command,
+            let words = [
+                "env", "XTABLES_LOCKFILE=\(namespace.lockPath)", "timeout", "60", "script", "--quiet", "--return", "--command",
+                command,
                 "/dev/null",
             ]
-            process.standardInput = FileHandle.nullDevice
-            let pipe = Pipe()
-            process.standardOutput = pipe
-            try process.run()
+            let pipe = Pipe.ofOurs
+            let process = try SpawnedProgram(words, output: pipe.fileHandleForWriting.fileDescriptor)
+            try pipe.fileHandleForWriting.close()
             var seen = Data()
             while !String(decoding: seen, as: UTF8.self).contains("bringing the kernel to \(file) … 1 s") {
                 let more = pipe.fileHandleForReading.availableData
@@ -141,8 +139,7 @@ struct TerminalTests {
                 seen += more
             }
             flock(lock, LOCK_UN)
-            process.waitUntilExit()
-            #expect(process.terminationStatus == 0)
+            #expect(process.wait() == 0)
         }
     }
 
