@@ -13,7 +13,7 @@ SCRIPTS := .ci/run $(shell find scripts Tests -type f -perm -u+x) $(wildcard pac
 MANUALS := $(wildcard docs/*.[1-8])
 
 # What `make test` makes, in this order. Each is a target of its own; scripts/check says how it is counted.
-CHECKS := lint test-scripts test-swift check-size check-monitoring check-install check-demo check-guide test-deb test-guest bench-smoke
+CHECKS := lint test-scripts test-swift check-size check-monitoring check-install check-demo check-guide test-deb test-guest bench-smoke fuzz-smoke
 
 export SWIFT MAKE
 
@@ -43,6 +43,9 @@ test-scripts:
 
 test-swift: test-build           ## the Swift tests alone
 	@scripts/swift-test
+
+fuzz-smoke: deps-build deps-test     ## the parser and the decoder of tables, on 30 seconds of damaged input
+	@Tests/Fuzz/run 30
 
 check-size: release              ## fail when a stripped program passes 32 MB
 	@scripts/check-size $(BINARIES) $(PROGRAMS)

@@ -183,8 +183,10 @@ struct EntryDecoder {
         zero(entry.layout.comefrom..<entry.layout.comefrom + 4)
         zero(entry.layout.counters..<entry.layout.counters + 16)
         for part in Array(entry.matches) + [entry.target] {
+            // In bytes: as a Swift string a name that is not UTF-8 is longer.
             let name = part.header - entry.start + EntryLayout.headerName
-            zero(name + entry.name(part).utf8.count..<name + EntryLayout.nameSize)
+            let field = name..<name + EntryLayout.nameSize
+            zero(name + bytes[field].prefix { $0 != 0 }.count..<field.upperBound)
         }
         let chain = entry.verdict.flatMap { $0 >= 0 ? self.chain($0) : nil }
         if let verdict = entry.verdict {
