@@ -13,7 +13,7 @@ SCRIPTS := .ci/run $(shell find scripts Tests -type f -perm -u+x) $(wildcard pac
 MANUALS := $(wildcard docs/*.[1-8])
 
 # What `make test` makes, in this order. Each is a target of its own; scripts/check says how it is counted.
-CHECKS := lint test-scripts test-swift check-size check-monitoring check-install check-demo check-guide test-deb test-guest bench-smoke fuzz-smoke
+CHECKS := lint test-scripts test-swift check-size check-monitoring check-install check-demo check-guide test-deb test-guest bench-smoke fuzz-smoke check-schema
 
 export SWIFT MAKE
 
@@ -43,6 +43,9 @@ test-scripts:
 
 test-swift: test-build           ## the Swift tests alone
 	@scripts/swift-test
+
+check-schema: deps-test          ## the schema for editors, by the shipped files and by the bad ones
+	@Tests/ConfigurationFileTests/schema.py
 
 fuzz-smoke: deps-build deps-test     ## the parser and the decoder of tables, on 30 seconds of damaged input
 	@Tests/Fuzz/run 30
