@@ -44,11 +44,11 @@ extension Facts {
     private static func missing(_ ruleset: Ruleset) -> [Family: Answer<[String]>] {
         var answers: [Family: Answer<[String]>] = [:]
         for family in Family.allCases {
-            let rules = ruleset.tables.filter { $0.key.family == family }.values.joined().flatMap(\.rules)
-            guard !rules.isEmpty else { continue }
+            let chains = ruleset.tables.filter { $0.key.family == family }.flatMap(\.value)
+            guard !chains.isEmpty else { continue }
             do {
                 try KernelTables().checkSupport(family)
-                answers[family] = .known(try KernelTables().missingExtensions(for: rules, family))
+                answers[family] = .known(try KernelTables().missingExtensions(for: chains, family))
             } catch {
                 answers[family] = error.code == .notSupported ? .known([error.message]) : .unknown(error.message)
             }

@@ -6,65 +6,77 @@ internal import Rules
 ///
 /// The bytes equal those that `iptables-legacy` makes of the rule's text; KernelTests compares them kind by kind. One encoder
 /// makes one entry after the other in the same memory.
-struct EntryEncoder {
+struct EntryEncoder: ~Copyable {
     private let layout: EntryLayout
-    /// The entry, and room behind it.
-    private var bytes = [UInt8](repeating: 0, count: EntryEncoder.room)
+    /// In which table a jump's target is to be found; nil: jumps bear the chain's name, as libiptc takes them.
+    private let image: TableImage?
+    /// The entry, and room behind it. Aligned as an entry must be.
+    private let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: EntryEncoder.room, alignment: 16)
     /// How long the entry is.
     private var count = 0
-    /// In which table a jump's target is to be found; nil: jumps bear the chain's name, as libiptc takes them.
-    private var image: TableImage?
 
-    /// Room for the longest entry of ours: IPv6, sctp, a comment, source translation.
+    /// Room for the longest entry of ours: IPv6, sctp, a comment, source translation; no value of a `Rule` is longer than its
+    /// place.
     private static let room = 1024
 
-    /// An encoder of the family's entries.
-    init(_ family: Family) { layout = EntryLayout.of(family) }
+    /// An encoder of entries as libiptc takes them.
+    init(_ family: Family) {
+        layout = EntryLayout.of(family)
+        image = nil
+    }
 
-    /// Calls `body` with the entry of what a rule says, as libiptc takes it, with the rule's counters in it.
+    /// An encoder of entries as the kernel has them in this table.
+    init(_ image: TableImage) {
+        layout = EntryLayout.of(image.id.family)
+        self.image = image
+    }
+
+    deinit { bytes.deallocate() }
+
+    /// Calls `body` with the entry of what a rule says, with the rule's counters in it.
     ///
     /// - Throws: `unencodable` for a value that the kernel's structures have no room for, or of the other family.
     mutating func withEntry<Result>(
         _ rule: KernelRule, _ body: (UnsafeRawBufferPointer) -> Result
     ) throws(NetfilterError) -> Result {
-        image = nil
         switch rule.content {
         case .rule(let content):
             try encode(content)
+            put(rule.counters, at: layout.counters)
+            return body(UnsafeRawBufferPointer(rebasing: bytes[..<count]))
         case .opaque(let content):
-            count = content.entry.count
-            if bytes.count < count { bytes = [UInt8](repeating: 0, count: count) }
-            bytes.replaceSubrange(..<count, with: content.entry)
-        }
-        put(rule.counters.packets, at: layout.counters)
-        put(rule.counters.bytes, at: layout.counters + 8)
-        // An array's storage is aligned to 16 bytes at least, an entry to 8.
-        return bytes.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[..<count])) }
-    }
-
-    /// Whether the entry of that number is, byte by byte, the one that the rule would have; counters do not matter.
-    mutating func isEqual(_ rule: Rule, _ image: TableImage, _ number: Int) -> Bool {
-        self.image = image
-        let start = image.offsets[number]
-        guard (try? encode(rule)) != nil, image.offsets[number + 1] - start == count else { return false }
-        // All but comefrom and the counters, with which the entry's head ends.
-        return isEqual(0..<layout.comefrom, image.bytes, at: start) && isEqual(layout.size..<count, image.bytes, at: start)
-    }
-
-    private func isEqual(_ range: Range<Int>, _ other: [UInt8], at start: Int) -> Bool {
-        bytes.withUnsafeBytes { bytes in
-            other.withUnsafeBytes { other in
-                let left = UnsafeRawBufferPointer(rebasing: bytes[range])
-                let right = UnsafeRawBufferPointer(rebasing: other[start + range.lowerBound..<start + range.upperBound])
-                guard let left = left.baseAddress, let right = right.baseAddress else { return false }
-                return memcmp(left, right, range.count) == 0
+            var entry = content.entry
+            return entry.withUnsafeMutableBytes { entry in
+                entry.storeBytes(of: rule.counters.packets, toByteOffset: layout.counters, as: UInt64.self)
+                entry.storeBytes(of: rule.counters.bytes, toByteOffset: layout.counters + 8, as: UInt64.self)
+                // An array's storage is aligned to 16 bytes at least, an entry to 8.
+                return body(UnsafeRawBufferPointer(entry))
             }
         }
     }
 
+    /// Calls `body` with the entry of a rule that has seen nothing yet; see `withEntry`.
+    mutating func withEntry<Result>(
+        _ rule: borrowing Rule, _ body: (UnsafeRawBufferPointer) -> Result
+    ) throws(NetfilterError) -> Result {
+        try encode(rule)
+        return body(UnsafeRawBufferPointer(rebasing: bytes[..<count]))
+    }
+
+    /// Whether the entry that begins at `start` of the bytes and ends before `end` is, byte by byte, the one that the rule would
+    /// have; counters do not matter.
+    mutating func isEqual(_ rule: borrowing Rule, _ entries: UnsafeRawBufferPointer, _ start: Int, _ end: Int) -> Bool {
+        guard (try? encode(rule)) != nil, end - start == count, end <= entries.count,
+            let wanted = bytes.baseAddress, let standing = entries.baseAddress.map({ $0 + start })
+        else { return false }
+        // All but comefrom and the counters, with which the entry's head ends.
+        return memcmp(wanted, standing, layout.comefrom) == 0
+            && memcmp(wanted + layout.size, standing + layout.size, count - layout.size) == 0
+    }
+
     // MARK: - The entry itself
 
-    private mutating func encode(_ rule: Rule) throws(NetfilterError) {
+    private mutating func encode(_ rule: borrowing Rule) throws(NetfilterError) {
         clear(0..<layout.size)
         count = layout.size
         try put(rule.source, at: layout.source, mask: layout.sourceMask, inverted: EntryLayout.sourceInverted)
@@ -88,14 +100,14 @@ struct EntryEncoder {
         put(UInt16(count), at: layout.nextOffset)
     }
 
-    private mutating func put(_ match: AddressMatch?, at offset: Int, mask: Int, inverted: UInt8) throws(NetfilterError) {
+    private func put(_ match: AddressMatch?, at offset: Int, mask: Int, inverted: UInt8) throws(NetfilterError) {
         guard let match else { return }
         try put(match.prefix.address, at: offset)
         put(addressBits: match.prefix.mask, at: mask)
         if match.isInverted { bytes[layout.inversions] |= inverted }
     }
 
-    private mutating func put(_ interface: InterfacePattern?, at offset: Int, mask: Int) {
+    private func put(_ interface: InterfacePattern?, at offset: Int, mask: Int) {
         guard let interface else { return }
         // As iptables does: the plus sign stays in the name, and the mask leaves it out; else the mask covers the NUL.
         put(interface.description, at: offset)
@@ -247,20 +259,23 @@ struct EntryEncoder {
         return start + EntryLayout.headerSize
     }
 
-    private mutating func clear(_ range: Range<Int>) {
-        bytes.withUnsafeMutableBytes { bytes in
-            _ = UnsafeMutableRawBufferPointer(rebasing: bytes[range]).initializeMemory(as: UInt8.self, repeating: 0)
-        }
+    private func clear(_ range: Range<Int>) {
+        _ = UnsafeMutableRawBufferPointer(rebasing: bytes[range]).initializeMemory(as: UInt8.self, repeating: 0)
     }
 
-    private mutating func put(_ address: Address, at offset: Int) throws(NetfilterError) {
+    private func put(_ counters: Counters, at offset: Int) {
+        put(counters.packets, at: offset)
+        put(counters.bytes, at: offset + 8)
+    }
+
+    private func put(_ address: Address, at offset: Int) throws(NetfilterError) {
         guard address.family == layout.family else {
             throw NetfilterError(.unencodable, "the address \(address) does not belong into an \(layout.family) table")
         }
         put(addressBits: address.bits, at: offset)
     }
 
-    private mutating func put(addressBits bits: UInt128, at offset: Int) {
+    private func put(addressBits bits: UInt128, at offset: Int) {
         if layout.family == .ipv4 {
             put(UInt32(truncatingIfNeeded: bits).bigEndian, at: offset)
         } else {
@@ -268,20 +283,20 @@ struct EntryEncoder {
         }
     }
 
-    private mutating func put(_ range: PortRange, at offset: Int) {
+    private func put(_ range: PortRange, at offset: Int) {
         put(range.lower, at: offset)
         put(range.upper, at: offset + MemoryLayout<UInt16>.size)
     }
 
-    private mutating func put(_ text: String, at offset: Int) {
-        var index = offset
-        for byte in text.utf8 {
-            bytes[index] = byte
-            index += 1
+    private func put(_ text: String, at offset: Int) {
+        var text = text
+        text.withUTF8 { text in
+            UnsafeMutableRawBufferPointer(rebasing: bytes[offset..<offset + text.count]).copyMemory(
+                from: UnsafeRawBufferPointer(text))
         }
     }
 
-    private mutating func put<Value: BitwiseCopyable>(_ value: Value, at offset: Int) {
-        bytes.withUnsafeMutableBytes { $0.storeBytes(of: value, toByteOffset: offset, as: Value.self) }
+    private func put<Value: BitwiseCopyable>(_ value: Value, at offset: Int) {
+        bytes.storeBytes(of: value, toByteOffset: offset, as: Value.self)
     }
 }

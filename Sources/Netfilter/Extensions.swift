@@ -24,8 +24,15 @@ struct Extensions: OptionSet {
 
     init(rawValue: UInt8) { self.rawValue = rawValue }
 
+    /// What the rules need.
+    init(of rules: [Rule]) {
+        self = []
+        let rules = rules.span
+        for index in rules.indices { formUnion(Extensions(of: rules[index])) }
+    }
+
     /// What the rule needs.
-    init(of rule: Rule) {
+    private init(of rule: borrowing Rule) {
         self = rule.comment == nil ? [] : .comment
         switch rule.transport?.ports {
         case .source, .destination:

@@ -51,37 +51,45 @@ public struct KernelRules: RandomAccessCollection, Sendable {
     }
 
     /// How many rules at the beginning, and how many of the rest at the end, say the same in both lists; counters do not matter.
+    ///
+    /// Wanted rules are compared with standing ones by the bytes that they would have. Where bytes differ the rules may still say
+    /// the same; then the decoded rules decide.
     public func commonEnds(with wanted: KernelRules) -> (head: Int, tail: Int) {
-        var comparison = Comparison(self, wanted)
-        let shorter = Swift.min(count, wanted.count)
+        guard case .entries(let image, let entries) = storage, case .rules(let rules) = wanted.storage, !entries.isEmpty else {
+            return commonEnds(with: wanted) { self[$0].content == wanted[$1].content }
+        }
+        var encoder = EntryEncoder(image)
+        return image.bytes.withUnsafeBytes { bytes in
+            rules.withUnsafeBufferPointer { rules in
+                commonEnds(with: wanted) { left, right in
+                    let number = entries.lowerBound + left
+                    return encoder.isEqual(rules[right], bytes, image.offsets[number], image.offsets[number + 1])
+                        || self[left].content == .rule(rules[right])
+                }
+            }
+        }
+    }
+
+    private func commonEnds(with wanted: KernelRules, _ isEqual: (Int, Int) -> Bool) -> (head: Int, tail: Int) {
+        let (count, wantedCount) = (count, wanted.count)
+        let shorter = Swift.min(count, wantedCount)
         var head = 0
-        while head < shorter, comparison.isEqual(head, head) { head += 1 }
+        while head < shorter, isEqual(head, head) { head += 1 }
         var tail = 0
-        while tail < shorter - head, comparison.isEqual(count - 1 - tail, wanted.count - 1 - tail) { tail += 1 }
+        while tail < shorter - head, isEqual(count - 1 - tail, wantedCount - 1 - tail) { tail += 1 }
         return (head, tail)
     }
 
-    /// Compares rules one by one: the kernel's bytes with those that the wanted rule would have. Where bytes differ the rules may
-    /// still say the same; then the decoded rules decide.
-    private struct Comparison {
-        let standing: KernelRules
-        let wanted: KernelRules
-        var encoder: EntryEncoder?
-
-        init(_ standing: KernelRules, _ wanted: KernelRules) {
-            self.standing = standing
-            self.wanted = wanted
-            if case .entries(let image, _) = standing.storage { encoder = EntryEncoder(image.id.family) }
+    /// Calls `body` with the entry of each rule in order, until it returns false.
+    ///
+    /// - Returns: whether it came to the end.
+    func withEntries(_ encoder: inout EntryEncoder, _ body: (UnsafeRawBufferPointer) -> Bool) throws(NetfilterError) -> Bool {
+        guard case .rules(let rules) = storage else {
+            for rule in self where !(try encoder.withEntry(rule, body)) { return false }
+            return true
         }
-
-        mutating func isEqual(_ left: Int, _ right: Int) -> Bool {
-            if case .entries(let image, let entries) = standing.storage, case .rules(let rules) = wanted.storage,
-                encoder?.isEqual(rules[right], image, entries.lowerBound + left) == true
-            {
-                return true
-            }
-            return standing[left].content == wanted[right].content
-        }
+        for index in rules.indices where !(try encoder.withEntry(rules[index], body)) { return false }
+        return true
     }
 }
 

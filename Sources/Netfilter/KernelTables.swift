@@ -65,10 +65,10 @@ public struct KernelTables: Sendable {
     /// - Throws: `notSupported` if it has not, `notPermitted` where asking needs more rights.
     public func checkSupport(_ family: Family) throws(NetfilterError) { try TableSocket(family).checkSupport() }
 
-    /// What the kernel lacks for the rules: a sentence for each missing match or target, or revision of one.
-    public func missingExtensions(for rules: some Sequence<Rule>, _ family: Family) throws(NetfilterError) -> [String] {
+    /// What the kernel lacks for the chains' rules: a sentence for each missing match or target, or revision of one.
+    public func missingExtensions(for chains: [Chain], _ family: Family) throws(NetfilterError) -> [String] {
         var needed: Extensions = []
-        for rule in rules { needed.formUnion(Extensions(of: rule)) }
+        for chain in chains { needed.formUnion(Extensions(of: chain.rules)) }
         guard !needed.isEmpty else { return [] }
         let socket = try TableSocket(family)
         return needed.list(family).compactMap { socket.missing($0) }

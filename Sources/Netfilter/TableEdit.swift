@@ -6,6 +6,8 @@ public enum TableEdit: Sendable, Hashable {
     case createChain(ChainName)
     /// Puts a rule at the end of a chain, with its counters.
     case append(ChainName, KernelRule)
+    /// Puts rules at the end of a chain, with their counters.
+    case appendAll(ChainName, KernelRules)
     /// Puts a rule before the one of that number, with its counters.
     case insert(ChainName, Int, KernelRule)
     /// Takes the rule of that number out.
@@ -28,6 +30,7 @@ extension TableEdit: CustomStringConvertible {
         switch self {
         case .createChain(let chain): "-N \(chain)"
         case .append(let chain, let rule): "-A \(chain) \(rule.content)"
+        case .appendAll(let chain, let rules): "-A \(chain) (\(rules.count) rules)"
         case .insert(let chain, let index, let rule): "-I \(chain) \(index + 1) \(rule.content)"
         case .delete(let chain, let index), .deleteJump(let chain, let index), .deleteOriginal(let chain, let index, _):
             "-D \(chain) \(index + 1)"

@@ -40,6 +40,8 @@ struct TableHandle: ~Copyable {
                 withLabel(name) { id.family == .ipv4 ? iptc_create_chain($0, handle) : ip6tc_create_chain($0, handle) }
             case .append(let name, let rule):
                 try insert(rule, into: name, at: nil, &encoder)
+            case .appendAll(let name, let rules):
+                try append(rules, to: name, &encoder)
             case .insert(let name, let index, let rule):
                 try insert(rule, into: name, at: index, &encoder)
             case .delete(let name, let index):
@@ -114,19 +116,23 @@ struct TableHandle: ~Copyable {
     private func insert(
         _ rule: KernelRule, into name: ChainName, at index: Int?, _ encoder: inout EntryEncoder
     ) throws(NetfilterError) -> CInt {
-        try encoder.withEntry(rule) { bytes in
-            withLabel(name) { label in
-                switch (id.family, index) {
-                case (.ipv4, let index?):
-                    iptc_insert_entry(label, bytes.assumingMemoryBound(to: ipt_entry.self).baseAddress, UInt32(index), handle)
-                case (.ipv4, nil):
-                    iptc_append_entry(label, bytes.assumingMemoryBound(to: ipt_entry.self).baseAddress, handle)
-                case (.ipv6, let index?):
-                    ip6tc_insert_entry(label, bytes.assumingMemoryBound(to: ip6t_entry.self).baseAddress, UInt32(index), handle)
-                case (.ipv6, nil):
-                    ip6tc_append_entry(label, bytes.assumingMemoryBound(to: ip6t_entry.self).baseAddress, handle)
-                }
-            }
+        try encoder.withEntry(rule) { entry in withLabel(name) { insert(entry, $0, index) } }
+    }
+
+    private func append(_ rules: KernelRules, to name: ChainName, _ encoder: inout EntryEncoder) throws(NetfilterError) -> CInt {
+        try rules.withEntries(&encoder) { entry in withLabel(name) { insert(entry, $0, nil) == 1 } } ? 1 : 0
+    }
+
+    private func insert(_ entry: UnsafeRawBufferPointer, _ label: UnsafePointer<CChar>, _ index: Int?) -> CInt {
+        switch (id.family, index) {
+        case (.ipv4, let index?):
+            iptc_insert_entry(label, entry.assumingMemoryBound(to: ipt_entry.self).baseAddress, UInt32(index), handle)
+        case (.ipv4, nil):
+            iptc_append_entry(label, entry.assumingMemoryBound(to: ipt_entry.self).baseAddress, handle)
+        case (.ipv6, let index?):
+            ip6tc_insert_entry(label, entry.assumingMemoryBound(to: ip6t_entry.self).baseAddress, UInt32(index), handle)
+        case (.ipv6, nil):
+            ip6tc_append_entry(label, entry.assumingMemoryBound(to: ip6t_entry.self).baseAddress, handle)
         }
     }
 

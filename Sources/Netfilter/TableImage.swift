@@ -125,36 +125,34 @@ private struct TableWalk {
         let hooks = hooks
         offsets.reserveCapacity(min(Int(info.num_entries), bytes.count / layout.size) + 1)
         var open: (name: ChainName, policy: Int?, first: Int)?
-        var last: EntryReader?
         var offset = start
         while offset < bytes.count {
             let entry = try EntryReader(bytes, at: offset, layout)
             let number = offsets.count
             offsets.append(offset)
             if let hook = hooks[offset] {
-                try close(open, last, before: number)
+                try close(open, before: number)
                 open = (hook.name, hook.policy, number)
             } else if let name = entry.errorName {
-                try close(open, last, before: number)
+                try close(open, before: number)
                 // The table's last entry has an ERROR target too, and heads no chain.
                 open = entry.end < bytes.count ? (ChainName(fromKernel: name), nil, number + 1) : nil
             } else if open == nil {
                 throw .malformed("a rule stands outside of any chain", offset)
             }
-            last = entry
             offset = entry.end
         }
-        try close(open, last, before: offsets.count)
+        try close(open, before: offsets.count)
         offsets.append(offset)
     }
 
-    /// Ends the open chain with the last entry, its policy, which is no rule of it.
-    private mutating func close(
-        _ open: (name: ChainName, policy: Int?, first: Int)?, _ last: EntryReader?, before number: Int
-    ) throws(NetfilterError) {
+    /// Ends the open chain with the entry before that number: its policy, which is no rule of it.
+    private mutating func close(_ open: (name: ChainName, policy: Int?, first: Int)?, before number: Int) throws(NetfilterError) {
         guard let (name, policy, first) = open else { return }
-        guard let last, number > first, !last.hasMatches, last.verdict != nil, policy == nil || policy == last.start else {
-            throw .malformed("the chain \(name) has no end", offsets.last ?? start)
+        guard number > first else { throw .malformed("the chain \(name) has no end", offsets.last ?? start) }
+        let last = EntryReader(checked: bytes, at: offsets[number - 1], layout)
+        guard !last.hasMatches, last.verdict != nil, policy == nil || policy == last.start else {
+            throw .malformed("the chain \(name) has no end", last.start)
         }
         chains.append(TableImage.Span(name: name, policy: policy.map { _ in number - 1 }, entries: first..<number - 1))
     }

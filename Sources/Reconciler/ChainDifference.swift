@@ -8,27 +8,26 @@ internal import Rules
 /// O(n log n), and for rules without duplicates the least possible. A paired rule outside the run moves: it is taken out and put
 /// in with the counters it had.
 struct ChainDifference {
+    /// What the chain is, and what it should be.
+    let standing, wanted: KernelRules
     /// Numbers of standing rules that are taken out, rising.
     private(set) var removed: [Int] = []
-    /// Those of them that are put in again elsewhere in the chain.
-    private(set) var moved: [Int] = []
-    /// Wanted rules that are put in, rising by place.
-    private(set) var inserted: [(index: Int, rule: KernelRule, isMoved: Bool)] = []
+    /// Numbers of wanted rules that are put in, rising; with those that move, the number of the standing rule that is the same.
+    private(set) var inserted: [(index: Int, from: Int?)] = []
 
     /// Whether nothing differs.
     var isEmpty: Bool { removed.isEmpty && inserted.isEmpty }
 
     init(from standing: KernelRules, to wanted: KernelRules) {
+        self.standing = standing
+        self.wanted = wanted
         // What is equal at both ends is by far the most, and is set aside before anything is decoded or hashed.
         let (head, tail) = standing.commonEnds(with: wanted)
         let standingMiddle = head..<standing.count - tail
         let wantedMiddle = head..<wanted.count - tail
-        guard !standingMiddle.isEmpty else {
-            inserted = wantedMiddle.map { ($0, wanted[$0], false) }
-            return
-        }
-        guard !wantedMiddle.isEmpty else {
+        guard !standingMiddle.isEmpty, !wantedMiddle.isEmpty else {
             removed = Array(standingMiddle)
+            inserted = wantedMiddle.map { ($0, nil) }
             return
         }
         var places: [KernelRule.Content: [Int]] = [:]
@@ -40,12 +39,7 @@ struct ChainDifference {
         removed = standingMiddle.filter { !stayingPlaces.contains($0) }
         let stayingWanted = Set(staying)
         for (offset, index) in wantedMiddle.enumerated() where !stayingWanted.contains(offset) {
-            guard let partner = partners[offset] else {
-                inserted.append((index, wanted[index], false))
-                continue
-            }
-            moved.append(partner)
-            inserted.append((index, standing[partner], true))
+            inserted.append((index, partners[offset]))
         }
     }
 }

@@ -23,18 +23,48 @@ public struct Change: Sendable, Hashable {
     public let chain: ChainName
     /// What is done.
     public let kind: Kind
-    /// The rule; nil where a chain is meant.
-    public let rule: KernelRule.Content?
     /// Where the rule stands or is to stand, counted from 1 as iptables does; nil where a chain is meant.
     public let number: Int?
+    /// The rules of which it is one: thousands of changes are told at the price of one list.
+    private let rules: KernelRules
+    private let index: Int
 
-    /// A change of these parts.
-    public init(_ kind: Kind, _ table: TableID, _ chain: ChainName, _ rule: KernelRule.Content? = nil, number: Int? = nil) {
+    /// The rule; nil where a chain is meant.
+    public var rule: KernelRule.Content? { number == nil ? nil : rules[index].content }
+
+    /// The change of a whole chain.
+    public init(_ kind: Kind, _ table: TableID, _ chain: ChainName) {
+        self.init(kind, table, chain, [], 0, number: nil)
+    }
+
+    /// The change of one rule.
+    public init(_ kind: Kind, _ table: TableID, _ chain: ChainName, _ rule: KernelRule.Content, number: Int) {
+        self.init(kind, table, chain, [KernelRule(rule)], 0, number: number)
+    }
+
+    /// The change of the rule that has the index in `rules`.
+    init(_ kind: Kind, _ table: TableID, _ chain: ChainName, _ rules: KernelRules, _ index: Int, number: Int?) {
         self.table = table
         self.chain = chain
         self.kind = kind
-        self.rule = rule
         self.number = number
+        self.rules = rules
+        self.index = index
+    }
+
+    /// Whether both say the same.
+    public static func == (left: Change, right: Change) -> Bool {
+        (left.table, left.chain, left.kind, left.number) == (right.table, right.chain, right.kind, right.number)
+            && left.rule == right.rule
+    }
+
+    /// The hash of where it is and what it does.
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(table)
+        hasher.combine(chain)
+        hasher.combine(kind)
+        hasher.combine(number)
+        hasher.combine(rule)
     }
 
     /// The change in iptables syntax behind `+` or `-`: `+ iptables -t mangle -A FWMARKD-MARK …`. A rule that moves gives

@@ -129,17 +129,16 @@ public struct Reconciler<Store: RuleStore>: Sendable {
 
     /// Names what the kernel lacks before anything is tried: a commit is refused as a whole, without saying for which rule.
     func preflight(_ ruleset: Ruleset) throws(ReconcileError) {
-        for family in Family.allCases {
-            let rules = ruleset.tables.filter { $0.key.family == family }.values.joined().lazy.flatMap(\.rules)
-            let missing: [String]
-            do {
-                missing = try store.missingExtensions(for: rules, family)
-            } catch {
-                throw ReconcileError(.unchanged, causes: [error])
+        var missing: [String] = []
+        do {
+            for (id, chains) in ruleset.tables.sorted(by: { $0.key < $1.key }) {
+                missing += try store.missingExtensions(for: chains, id.family).filter { !missing.contains($0) }
             }
-            guard missing.isEmpty else {
-                throw ReconcileError(.unchanged, causes: missing.map { NetfilterError(.notSupported, $0) })
-            }
+        } catch {
+            throw ReconcileError(.unchanged, causes: [error])
+        }
+        guard missing.isEmpty else {
+            throw ReconcileError(.unchanged, causes: missing.map { NetfilterError(.notSupported, $0) })
         }
     }
 

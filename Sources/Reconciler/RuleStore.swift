@@ -16,8 +16,8 @@ public protocol RuleStore: Sendable {
     func snapshot(_ id: TableID) throws(NetfilterError) -> TableSnapshot?
     /// The table's size; nil if there is no such table yet.
     func size(_ id: TableID) throws(NetfilterError) -> TableSize?
-    /// What the kernel lacks for the rules, a sentence for each.
-    func missingExtensions(for rules: some Sequence<Rule>, _ family: Family) throws(NetfilterError) -> [String]
+    /// What the kernel lacks for the chains' rules, a sentence for each.
+    func missingExtensions(for chains: [Chain], _ family: Family) throws(NetfilterError) -> [String]
     /// Makes the changes in a copy of the table.
     func prepare(_ id: TableID, _ edits: [TableEdit]) throws(NetfilterError) -> Prepared
 }

@@ -74,13 +74,12 @@ public struct TableDifference: Sendable, Hashable {
         let standing = snapshot?.chains ?? []
         var isWanted = [Bool](repeating: false, count: standing.count)
         var missing: [ChainName] = []
-        var differences: [(name: ChainName, standing: KernelRules, ChainDifference)] = []
+        var differences: [(name: ChainName, ChainDifference)] = []
         for chain in goal.chains {
             let number = snapshot?.number(of: chain.name)
             if let number { isWanted[number] = true } else { missing.append(chain.name) }
-            let rules = number.map { standing[$0].rules } ?? []
-            let difference = ChainDifference(from: rules, to: chain.rules)
-            if !difference.isEmpty { differences.append((chain.name, rules, difference)) }
+            let difference = ChainDifference(from: number.map { standing[$0].rules } ?? [], to: chain.rules)
+            if !difference.isEmpty { differences.append((chain.name, difference)) }
         }
         let doomed = standing.indices.filter { standing[$0].name.isOurs && !isWanted[$0] }.map { standing[$0] }
 
@@ -92,9 +91,9 @@ public struct TableDifference: Sendable, Hashable {
         // A rule that leaves one chain of ours for another one takes its counters with it.
         var leaving = Leaving()
         for chain in doomed { leaving.add(chain.rules, chain.rules.indices) }
-        for (_, standing, difference) in differences { leaving.add(standing, difference.removed) }
-        for (_, standing, difference) in differences { leaving.take(standing, difference.moved) }
-        for (name, standing, difference) in differences { change(name, standing, difference, &leaving) }
+        for (_, difference) in differences { leaving.add(difference.standing, difference.removed) }
+        for (_, difference) in differences { leaving.take(difference.standing, difference.inserted.compactMap(\.from)) }
+        for (name, difference) in differences { change(name, difference, &leaving) }
 
         for chain in standing where !chain.name.isOurs {
             changeJumps(in: chain.name, chain.rules, to: goal.jumps[chain.name] ?? [], hookPosition)
@@ -107,22 +106,26 @@ public struct TableDifference: Sendable, Hashable {
 
     // MARK: - Our chains
 
-    private mutating func change(
-        _ name: ChainName, _ standing: KernelRules, _ difference: ChainDifference, _ leaving: inout Leaving
-    ) {
+    private mutating func change(_ name: ChainName, _ difference: ChainDifference, _ leaving: inout Leaving) {
+        let (standing, wanted) = (difference.standing, difference.wanted)
+        if standing.isEmpty, leaving.isEmpty {
+            edits.append(.appendAll(name, wanted))
+            changes += wanted.indices.map { Change(.add, id, name, wanted, $0, number: $0 + 1) }
+            return
+        }
         // From the end, so that the numbers of those before still hold.
         for index in difference.removed.reversed() { edits.append(.delete(name, index)) }
-        let moved = Set(difference.moved)
+        let moved = Set(difference.inserted.compactMap(\.from))
         for index in difference.removed where !moved.contains(index) {
-            changes.append(Change(.remove, id, name, standing[index].content, number: index + 1))
+            changes.append(Change(.remove, id, name, standing, index, number: index + 1))
         }
         var count = standing.count - difference.removed.count
-        for insertion in difference.inserted {
-            var rule = insertion.rule
-            if !insertion.isMoved, let counters = leaving.counters(for: rule.content) { rule.counters = counters }
-            edits.append(insertion.index == count ? .append(name, rule) : .insert(name, insertion.index, rule))
+        for (index, from) in difference.inserted {
+            var rule = from.map { standing[$0] } ?? wanted[index]
+            if from == nil, let counters = leaving.counters(for: rule.content) { rule.counters = counters }
+            edits.append(index == count ? .append(name, rule) : .insert(name, index, rule))
             count += 1
-            changes.append(Change(insertion.isMoved ? .move : .add, id, name, rule.content, number: insertion.index + 1))
+            changes.append(Change(from == nil ? .add : .move, id, name, wanted, index, number: index + 1))
         }
     }
 
@@ -137,9 +140,7 @@ public struct TableDifference: Sendable, Hashable {
         }
         for chain in doomed where !chain.rules.isEmpty {
             edits.append(.flush(chain.name))
-            for (index, rule) in chain.rules.enumerated() {
-                changes.append(Change(.remove, id, chain.name, rule.content, number: index + 1))
-            }
+            changes += chain.rules.indices.map { Change(.remove, id, chain.name, chain.rules, $0, number: $0 + 1) }
         }
         for chain in doomed {
             if held.contains(chain.name) {
@@ -167,7 +168,7 @@ public struct TableDifference: Sendable, Hashable {
         }
         for index in ours.reversed() where !staying.contains(index) {
             edits.append(.deleteJump(name, index))
-            changes.append(Change(.remove, id, name, standing[index].content, number: index + 1))
+            changes.append(Change(.remove, id, name, standing, index, number: index + 1))
         }
         var count = standing.count - ours.count + staying.count
         for jump in missing {
@@ -183,6 +184,8 @@ public struct TableDifference: Sendable, Hashable {
 /// The rules that leave their chain, with what they have counted, for those that come into another one with the same words.
 private struct Leaving {
     private var counters: [KernelRule.Content: [Counters]] = [:]
+
+    var isEmpty: Bool { counters.isEmpty }
 
     mutating func add(_ rules: KernelRules, _ numbers: some Sequence<Int>) {
         for rule in numbers.lazy.map({ rules[$0] }) where rule.counters != Counters() {

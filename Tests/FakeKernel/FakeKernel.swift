@@ -74,8 +74,8 @@ package final class FakeKernel: RuleStore {
         tables[id].map { TableSize(entries: UInt32($0.entryCount), bytes: 0) }
     }
 
-    package func missingExtensions(for rules: some Sequence<Rule>, _ family: Family) throws(NetfilterError) -> [String] {
-        rules.first { _ in true } == nil ? [] : with { $0.missing[family] ?? [] }
+    package func missingExtensions(for chains: [Chain], _ family: Family) throws(NetfilterError) -> [String] {
+        chains.allSatisfy(\.rules.isEmpty) ? [] : with { $0.missing[family] ?? [] }
     }
 
     package func prepare(_ id: TableID, _ edits: [TableEdit]) throws(NetfilterError) -> Prepared {
@@ -140,6 +140,9 @@ extension TableSnapshot {
             case .append(let name, let rule):
                 guard rules[name] != nil else { throw refused(edit) }
                 rules[name]?.append(rule)
+            case .appendAll(let name, let appended):
+                guard rules[name] != nil else { throw refused(edit) }
+                rules[name]?.append(contentsOf: appended)
             case .insert(let name, let index, let rule):
                 guard let count = rules[name]?.count, index <= count else { throw refused(edit) }
                 rules[name]?.insert(rule, at: index)

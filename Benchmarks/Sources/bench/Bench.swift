@@ -1,30 +1,32 @@
 import CBench
 import Glibc
 
-/// bench PROGRAMS [--smoke]: measures every row of DESIGN.md section 9, with the peers in the same run, and prints tables.
+/// bench PROGRAMS [--smoke | --size N]: measures every row of DESIGN.md section 9, with the peers in the same run, and prints tables.
 @main
 struct Bench {
     static func main() {
         do {
-            let arguments = CommandLine.arguments.dropFirst()
-            guard let directory = arguments.first, arguments.count <= 2, arguments.count == 1 || arguments.last == "--smoke" else {
-                print("usage: bench PROGRAMS [--smoke]")
+            let arguments = Array(CommandLine.arguments.dropFirst())
+            defer { Scratch.remove() }
+            if arguments.count == 1 {
+                try run(Programs(arguments[0]), sizes: [10, 100, 1_000, 10_000, 100_000], runs: 11, goalSize: 10_000)
+            } else if arguments.count == 2, arguments[1] == "--smoke" {
+                try run(Programs(arguments[0]), sizes: [100], runs: 3, goalSize: 100)
+            } else if arguments.count == 3, arguments[1] == "--size", let size = Int(arguments[2]), size > 0 {
+                try run(Programs(arguments[0]), sizes: [size], runs: 11, goalSize: size)
+            } else {
+                print("usage: bench PROGRAMS [--smoke | --size N]")
                 exit(64)
             }
-            defer { Scratch.remove() }
-            try run(Programs(directory), isSmoke: arguments.last == "--smoke")
         } catch {
             print("FAILED: \(error)")
             exit(1)
         }
     }
 
-    private static func run(_ programs: Programs, isSmoke: Bool) throws {
+    private static func run(_ programs: Programs, sizes: [Int], runs most: Int, goalSize: Int) throws {
         // Nobody else's lock file, neither for ours nor for the peers.
         setenv("XTABLES_LOCKFILE", Scratch.path("lock"), 1)
-        let sizes = isSmoke ? [100] : [10, 100, 1_000, 10_000, 100_000]
-        let most = isSmoke ? 3 : 11
-        let goalSize = isSmoke ? 100 : 10_000
         // A run with 100,000 services takes half a minute: fewer of them.
         func runs(_ count: Int) -> Int { count > 10_000 ? 3 : most }
         printMachine()
@@ -33,7 +35,7 @@ struct Bench {
         for count in sizes { rules.append(try RuleRows(programs: programs, runs: runs(count)).measure(count)) }
         printRules(rules)
         printSteps(rules)
-        try printSlowWays(RuleRows(programs: programs, runs: isSmoke ? 1 : most))
+        try printSlowWays(RuleRows(programs: programs, runs: most))
 
         var packets: [PacketRows.Result] = []
         for count in sizes { packets.append(try PacketRows(programs: programs, runs: runs(count)).measure(count)) }
