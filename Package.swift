@@ -81,7 +81,8 @@ let package = Package(
         ),
 
         .testTarget(name: "RulesTests", dependencies: ["Rules"]),
-        .testTarget(name: "ConfigurationFileTests", dependencies: ["ConfigurationFile", "Rules"], exclude: ["bad-files.txt", "schema.py"]),
+        .testTarget(
+            name: "ConfigurationFileTests", dependencies: ["ConfigurationFile", "Rules"], exclude: ["bad-files.txt", "schema.py"]),
         .testTarget(name: "PlannerTests", dependencies: ["Planner", "ConfigurationFile", "Rules"]),
         .systemLibrary(name: "CNamespaces", path: "Tests/CNamespaces"),
         .target(name: "NamespaceSupport", dependencies: ["CNamespaces"], path: "Tests/NamespaceSupport"),
