@@ -42,7 +42,8 @@ struct UsageTests {
     @Test(
         "Every command explains itself, with its exit statuses and an example",
         arguments: [
-            "check", "render", "explain", "plan", "apply", "remove", "status", "reload", "reconcile", "events", "metrics",
+            "check", "render", "explain", "plan", "apply", "remove", "import", "doctor", "status", "reload", "reconcile", "events",
+            "metrics",
         ])
     func help(_ command: String) throws {
         let end = try program.run([command, "--help"])
