@@ -83,7 +83,8 @@ let package = Package(
         .testTarget(name: "RulesTests", dependencies: ["Rules"]),
         .testTarget(
             name: "ConfigurationFileTests", dependencies: ["ConfigurationFile", "Rules"], exclude: ["bad-files.txt", "schema.py"]),
-        .testTarget(name: "PlannerTests", dependencies: ["Planner", "ConfigurationFile", "Rules"]),
+        .target(name: "RandomConfigurations", dependencies: ["ConfigurationFile", "Rules"], path: "Tests/RandomConfigurations"),
+        .testTarget(name: "PlannerTests", dependencies: ["RandomConfigurations", "Planner", "ConfigurationFile", "Rules"]),
         .systemLibrary(name: "CNamespaces", path: "Tests/CNamespaces"),
         .target(name: "NamespaceSupport", dependencies: ["CNamespaces"], path: "Tests/NamespaceSupport"),
         .testTarget(name: "NetfilterTests", dependencies: ["Netfilter", "Rules", "NamespaceSupport"]),
@@ -114,7 +115,10 @@ let package = Package(
         .testTarget(name: "SystemdTests", dependencies: ["Systemd", .product(name: "Logging", package: "swift-log")]),
         .testTarget(
             name: "KernelTests",
-            dependencies: ["Reconciler", "Netfilter", "Planner", "ConfigurationFile", "Rules", "API", "NamespaceSupport"]),
+            dependencies: [
+                "Reconciler", "Netfilter", "Planner", "ConfigurationFile", "Rules", "API", "NamespaceSupport",
+                "RandomConfigurations",
+            ]),
     ]
 )
 

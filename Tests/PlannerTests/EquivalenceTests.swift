@@ -1,4 +1,5 @@
 import ConfigurationFile
+import RandomConfigurations
 import Rules
 import Testing
 

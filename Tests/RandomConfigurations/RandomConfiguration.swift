@@ -1,13 +1,15 @@
-import ConfigurationFile
-import Rules
+public import ConfigurationFile
+internal import Rules
 
 /// SplitMix64: the same numbers in every run, so that a failure can be looked at again.
-struct SeededNumbers: RandomNumberGenerator {
+public struct SeededNumbers: RandomNumberGenerator {
     private var state: UInt64
 
-    init(_ seed: UInt64) { state = seed &* 0x9e37_79b9_7f4a_7c15 }
+    /// The numbers that belong to the seed.
+    public init(_ seed: UInt64) { state = seed &* 0x9e37_79b9_7f4a_7c15 }
 
-    mutating func next() -> UInt64 {
+    /// The next 64 bits.
+    public mutating func next() -> UInt64 {
         state &+= 0x9e37_79b9_7f4a_7c15
         var mixed = state
         mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
@@ -18,13 +20,13 @@ struct SeededNumbers: RandomNumberGenerator {
 
 /// Configurations with everything in them that can make two rules concern one packet: prefixes of any length inside of one
 /// another, several services on one address, ranges that overlap, masked marks, interfaces, inverted destinations.
-struct RandomConfiguration {
+public struct RandomConfiguration {
     private var numbers: SeededNumbers
     private let isDense: Bool
     private let clusters: [UInt128]
 
-    /// - Parameter seed: says everything.
-    init(seed: UInt64) {
+    /// Configurations that the seed alone decides.
+    public init(seed: UInt64) {
         var numbers = SeededNumbers(seed)
         isDense = Bool.random(using: &numbers)
         clusters = (0..<Int.random(in: 1...3, using: &numbers)).map { _ in
@@ -37,7 +39,7 @@ struct RandomConfiguration {
     ///
     /// - Parameter allowsConflicts: whether one packet may get two different marks, so that their order matters. `load` never
     ///   returns the like.
-    mutating func configuration(services: Int, masquerades: Int, allowsConflicts: Bool) -> Configuration {
+    public mutating func configuration(services: Int, masquerades: Int, allowsConflicts: Bool) -> Configuration {
         var configuration = Configuration()
         for index in 0..<Int.random(in: 0...services, using: &numbers) {
             let before = configuration
@@ -136,3 +138,5 @@ struct RandomConfiguration {
         try? InterfacePattern(parsing: ["eth0", "eth+", "wan0", "+"].randomElement(using: &numbers) ?? "eth0")
     }
 }
+
+private let here = SourcePosition(file: "random.yaml", line: 1, column: 1)
