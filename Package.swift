@@ -86,7 +86,7 @@ let package = Package(
         .target(name: "RandomConfigurations", dependencies: ["ConfigurationFile", "Rules"], path: "Tests/RandomConfigurations"),
         .testTarget(name: "PlannerTests", dependencies: ["RandomConfigurations", "Planner", "ConfigurationFile", "Rules"]),
         .systemLibrary(name: "CNamespaces", path: "Tests/CNamespaces"),
-        .target(name: "NamespaceSupport", dependencies: ["CNamespaces"], path: "Tests/NamespaceSupport"),
+        .target(name: "NamespaceSupport", dependencies: ["CNamespaces", "Rules"], path: "Tests/NamespaceSupport"),
         .testTarget(name: "NetfilterTests", dependencies: ["Netfilter", "Rules", "NamespaceSupport"]),
         .target(name: "FakeKernel", dependencies: ["Reconciler", "Netfilter", "Rules"], path: "Tests/FakeKernel"),
         .testTarget(name: "ReconcilerTests", dependencies: ["FakeKernel", "Reconciler", "Netfilter", "Rules"]),
