@@ -28,10 +28,19 @@ struct ChainNames {
                 let head = UInt64(prefix.address.bits >> UInt128(128 - 4 * ChainNames.digits))
                 return name(kind + hexadecimal(head, digits: ChainNames.digits) + suffix)
             }
-            let bits = prefix.address.bits
-            let bytes = (0..<16).map { UInt8(truncatingIfNeeded: bits >> UInt128(8 * $0)) }
-            return digested(letter + "-", bytes + [UInt8(prefix.length)] + kind.utf8, layer == 0 ? suffix : "")
+            return digested(letter + "-", ChainNames.bytes(of: prefix) + kind.utf8, layer == 0 ? suffix : "")
         }
+    }
+
+    /// The chain of a block's port tree for the ports that share their first `length` bits with `first`.
+    mutating func ports(_ prefix: Prefix, _ transport: TransportProtocol, _ first: UInt16, _ length: Int) -> ChainName {
+        let ports = [UInt8(first >> 8), UInt8(first & 0xff), UInt8(length)]
+        return digested("P-", ChainNames.bytes(of: prefix) + [transport.number] + ports, "")
+    }
+
+    private static func bytes(of prefix: Prefix) -> [UInt8] {
+        let bits = prefix.address.bits
+        return (0..<16).map { UInt8(truncatingIfNeeded: bits >> UInt128(8 * $0)) } + [UInt8(prefix.length)]
     }
 
     /// A name of fourteen hexadecimal digits. Where two digests are alike, the chain that asks later gets the next number.

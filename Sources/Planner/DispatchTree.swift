@@ -13,9 +13,10 @@ struct DispatchTree {
     private static let stride = 2
     /// The fewest ways out of an inner chain, where there are as many.
     private static let fanOut = 4
-    /// The most different blocks of addresses in a leaf, and the most rules if there is more than one block.
+    /// The most different blocks of addresses in a leaf.
     private static let leafBlocks = 4
-    private static let leafRules = 16
+    /// The most rules in a leaf. Of one block there may be more, if they cannot be told apart by port.
+    static let leafRules = 16
     /// Up to so many rules for one block stand in the inner chain instead of a leaf of their own.
     private static let inlineRules = 2
 
@@ -53,8 +54,7 @@ struct DispatchTree {
 
     /// The chains that do the same as `rules` in the plain order, entered by `table.entryChain`, which is the first of them.
     ///
-    /// - Parameter isOrdered: whether the plain order matters among rules for different blocks that overlap; asked only if
-    ///   there are such.
+    /// - Parameter isOrdered: whether the plain order matters among rules for one packet; asked only if it could change.
     /// - Parameter plainLimit: up to so many rules are left in the plain order.
     static func chains(_ rules: [PlacedRule], _ table: Table, isOrdered: () -> Bool, plainLimit: Int) -> [Chain] {
         guard rules.count > plainLimit else { return [Chain(table.entryChain, rules.map(\.rule))] }
@@ -109,13 +109,16 @@ struct DispatchTree {
         let position = chains.count
         chains.append(Chain(name))
         guard !isLeaf(range) else {
-            chains[position].rules = order(range.lowerBound..<range.upperBound).map { rules[$0].rule }
+            chains[position].rules =
+                range.count == 1 ? blockRules(range.lowerBound) : order(range).map { rules[$0].rule }
             return
         }
         let branch = branch(range)
         let own = branch.own.flatMap { order[blocks[$0].rules] }.sorted()
         let last = own.filter { stack.isLast[$0] }
-        var list = own.filter { !stack.isLast[$0] }.map { rules[$0].rule }
+        var list =
+            hasFreeOrder
+            ? branch.own.flatMap { blockRules($0) } : own.filter { !stack.isLast[$0] }.map { rules[$0].rule }
         for way in widened(branch.ways) {
             let inner = isLeaf(way.blocks) ? nil : self.branch(way.blocks)
             if inner == nil, way.blocks.count == 1, count(way.blocks) <= DispatchTree.inlineRules {
@@ -132,6 +135,17 @@ struct DispatchTree {
         }
         chains[position].rules = list + last.map { rules[$0].rule }
     }
+
+    /// The rules of one block; told apart by port where they are many and for marks, whose order is free.
+    private mutating func blockRules(_ block: Int) -> [Rule] {
+        let own = order[blocks[block].rules].map { rules[$0].rule }
+        guard hasFreeOrder, own.count > DispatchTree.leafRules else { return own }
+        let plan = PortTree.plan(own, blocks[block].prefix, &names)
+        chains += plan.chains
+        return plan.rules
+    }
+
+    private var hasFreeOrder: Bool { table == .mangle && !stack.isOrdered }
 
     /// The rule that sends the packets of the block into the chain, to come back if rules behind it are for them as well.
     private func step(to chain: ChainName, _ prefix: Prefix, returns: Bool) -> Rule {

@@ -9,6 +9,8 @@ struct RuleLayers {
     private(set) var layers: [[Int]]
     /// Of each rule whether it has to stand behind the rules for smaller blocks inside its own.
     private(set) var isLast: [Bool]
+    /// Whether the plain order matters; only told where rules for one packet could come into another order.
+    private(set) var isOrdered = false
 
     init(_ rules: [PlacedRule], isOrdered: () -> Bool) {
         let sorted = rules.indices.sorted { left, right in
@@ -25,16 +27,23 @@ struct RuleLayers {
         var blockOf = Array(repeating: 0, count: rules.count)
         var holder: [Int?] = []
         var enclosing: [(prefix: Prefix, block: Int)] = []
+        var (crowd, largestCrowd) = (0, 0)
         for index in sorted {
             let prefix = rules[index].prefix
             if enclosing.last?.prefix != prefix {
                 while let last = enclosing.last, !last.prefix.contains(prefix) { enclosing.removeLast() }
                 holder.append(enclosing.last?.block)
                 enclosing.append((prefix, holder.count - 1))
+                crowd = 0
             }
+            crowd += 1
+            largestCrowd = max(crowd, largestCrowd)
             blockOf[index] = holder.count - 1
         }
-        guard holder.contains(where: { $0 != nil }), isOrdered() else { return }
+        let isNested = holder.contains { $0 != nil }
+        guard isNested || largestCrowd > DispatchTree.leafRules, isOrdered() else { return }
+        self.isOrdered = true
+        guard isNested else { return }
 
         // In which layer a block last had a rule inside of it, and one of its own behind such a rule.
         var filled = Array(repeating: -1, count: holder.count)

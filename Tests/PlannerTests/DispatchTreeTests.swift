@@ -93,6 +93,26 @@ struct DispatchTreeTests {
         }
     }
 
+    @Test("Services that share an address are told apart by port, in a number of steps that grows with the logarithm as well")
+    func sharedAddress() throws {
+        let address = Address(ipv4: 0xcb00_710a)
+        let mark = try Mark(7)
+        let ports = (0..<5000 as Range<UInt16>).map { 1 + $0 * 13 }
+        let services = ports.map {
+            Service(name: "s\($0)", mark: mark, addresses: [Prefix(address)], ports: [.tcp: [PortRange($0)]], position: here)
+        }
+        let explainer = Explainer(Planner.ruleset(for: Configuration(services: services)))
+        var packet = packet(to: address)
+        for port in ports {
+            packet.destinationPort = port
+            let traversal = explainer.traversal(of: packet, in: .mangle)
+            #expect(traversal.steps.last?.rule.comment == "s\(port)")
+            #expect(traversal.rulesMet <= 32)
+            packet.destinationPort = port + 1
+            #expect(explainer.traversal(of: packet, in: .mangle).mark == 0)
+        }
+    }
+
     @Test("One service more or less changes few chains", arguments: layouts.indices)
     func locality(_ layout: Int) throws {
         let addresses = (0..<2000 as Range<UInt32>).map { Address(ipv4: DispatchTreeTests.layouts[layout]($0)) }

@@ -26,6 +26,12 @@ struct EquivalenceTests {
         compare(random.configuration(services: 60, masquerades: 16, allowsConflicts: seed % 4 == 0), "seed \(seed)")
     }
 
+    @Test("Many services on a few addresses, told apart by port", arguments: 20_000..<20_012 as Range<UInt64>)
+    func crowded(_ seed: UInt64) throws {
+        var random = RandomConfiguration(seed: seed, isCrowded: true)
+        compare(random.configuration(services: 160, masquerades: 0, allowsConflicts: seed % 4 == 0), "seed \(seed)")
+    }
+
     private func compare(_ configuration: Configuration, _ comment: Comment) {
         let plain = Planner.ruleset(for: configuration, layout: .plain)
         let tree = Planner.ruleset(for: configuration, layout: .tree)

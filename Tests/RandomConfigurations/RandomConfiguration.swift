@@ -23,10 +23,14 @@ public struct SeededNumbers: RandomNumberGenerator {
 public struct RandomConfiguration {
     private var numbers: SeededNumbers
     private let isDense: Bool
+    private let isCrowded: Bool
     private let clusters: [UInt128]
 
     /// Configurations that the seed alone decides.
-    public init(seed: UInt64) {
+    ///
+    /// - Parameter isCrowded: whether all services share a few addresses, with many different ports.
+    public init(seed: UInt64, isCrowded: Bool = false) {
+        self.isCrowded = isCrowded
         var numbers = SeededNumbers(seed)
         isDense = Bool.random(using: &numbers)
         clusters = (0..<Int.random(in: 1...3, using: &numbers)).map { _ in
@@ -104,6 +108,10 @@ public struct RandomConfiguration {
     /// A prefix in one of a few clusters, so that many overlap and share bits.
     private mutating func prefix(_ family: Family) -> Prefix {
         let width = family.bitWidth
+        if isCrowded {
+            let length = Bool.random(using: &numbers) ? width : width - 8
+            return Prefix(containing: Address(family: family, bits: clusters[0] >> UInt128(128 - width)), length: length)
+        }
         var bits = (clusters.randomElement(using: &numbers) ?? 0) >> UInt128(128 - width)
         let window = isDense ? 6 : 14
         let start = Int.random(in: 0...width - window, using: &numbers) / window * window
@@ -125,7 +133,11 @@ public struct RandomConfiguration {
     }
 
     private mutating func range() -> PortRange {
-        let lower = UInt16.random(in: 1...40, using: &numbers)
+        let lower = UInt16.random(in: 1...(isCrowded ? 60000 : 40), using: &numbers)
+        if isCrowded {
+            let width: UInt16 = [0, 0, 0, 1, 3, 15, 900].randomElement(using: &numbers) ?? 0
+            return PortRange(lower, lower + UInt16.random(in: 0...width, using: &numbers))
+        }
         switch Int.random(in: 0..<8, using: &numbers) {
         case 0: return PortRange(1, 65535)
         case 1: return PortRange(65535)
