@@ -43,6 +43,15 @@ final class Program {
         return status
     }
 
+    /// Whether the program has ended by itself, and well.
+    func hasSucceeded() throws -> Bool {
+        var status: CInt = 0
+        guard !hasEnded, waitpid(pid, &status, WNOHANG) == pid else { return false }
+        hasEnded = true
+        guard status == 0 else { throw Failure("a program ended with status \(status)") }
+        return true
+    }
+
     /// Runs a program to its end.
     ///
     /// - Returns: how many milliseconds it took from the call to its end.

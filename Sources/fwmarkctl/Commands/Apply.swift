@@ -26,7 +26,8 @@ struct Apply: AsyncParsableCommand {
             do {
                 let ruleset = Planner.ruleset(for: loaded.configuration)
                 let outcome = try await Reconciler(loaded.configuration.daemon).reconcile(to: ruleset)
-                return Reconciliation(outcome, took: ContinuousClock.now - start, sha256: loaded.sha256)
+                return Reconciliation(
+                    outcome, took: ContinuousClock.now - start, sha256: loaded.sha256, limit: Reconciliation.changeLimit)
             } catch let error as ReconcileError {
                 throw Failure("\(error)")
             }
