@@ -118,7 +118,8 @@ let package = Package(
             dependencies: [
                 "Reconciler", "Netfilter", "Planner", "ConfigurationFile", "Rules", "API", "NamespaceSupport",
                 "RandomConfigurations",
-            ]),
+            ],
+            exclude: ["Golden"]),
     ]
 )
 

@@ -19,17 +19,26 @@ public final class NetworkNamespace: Sendable {
     public static func run<Result: Sendable>(
         _ body: @escaping @Sendable (NetworkNamespace) async throws -> Result
     ) async throws -> Result {
+        try await beside { namespace in try await namespace.enter { try await body(namespace) } }
+    }
+
+    /// Makes a network namespace and runs `body` outside of it; `enter` leads in.
+    public static func beside<Result: Sendable>(
+        _ body: @escaping @Sendable (NetworkNamespace) async throws -> Result
+    ) async throws -> Result {
         let thread = try await NamespaceThread.started()
         defer { thread.finish() }
         let namespace = try NetworkNamespace(thread)
         defer { try? FileManager.default.removeItem(at: namespace.directory) }
-        return try await namespace.enter { try await body(namespace) }
+        return try await body(namespace)
     }
 
-    /// Runs `body` on this namespace's thread.
+    /// Runs `body` on this namespace's thread. Not to be called from within another namespace: the Swift 6.3 runtime loses its
+    /// way when preferences for executors are nested.
     @discardableResult
     public func enter<Result: Sendable>(_ body: @escaping @Sendable () async throws -> Result) async throws -> Result {
-        try await withTaskExecutorPreference(thread) {
+        guard !NamespaceThread.isInside else { throw Failure("a namespace cannot be entered from another one") }
+        return try await withTaskExecutorPreference(thread) {
             guard thread.isCurrent else { throw Failure("not on the thread of the namespace") }
             return try await body()
         }
