@@ -63,24 +63,19 @@ struct PacketTests {
         arguments: [false, true], Family.allCases)
     func translates(_ hasAddress: Bool, _ family: Family) async throws {
         let addresses = try Testbed.addresses(family)
-        let wanted = hasAddress ? addresses.secondary : addresses.outside
+        let wanted = "\(hasAddress ? addresses.secondary : addresses.outside)"
+        let text = configuration(to: hasAddress ? wanted : "masquerade", family)
         try await Testbed.run { bed in
-            try await bed.director.enter {
-                try await bed.director.apply(configuration(to: hasAddress ? "\(wanted)" : "masquerade", family))
-            }
+            try await bed.director.enter { try await bed.director.apply(text) }
             let listener = try await bed.client.enter { try TestSocket.listener(family, port: 40000) }
             let segments = try await bed.client.enter { try TestSocket.segments(family) }
-            let connection = try await bed.server.enter {
-                try TestSocket.connect(to: addresses.client, port: 40000, from: addresses.server, sourcePort: 20)
-            }
-            let (_, peer, peerPort) = try listener.accept()
-            #expect(peer == wanted)
-            #expect(peerPort == 20)
+            let connection = try await bed.server.enter { try connectToClient(family, from: 20) }
+            try expectPeer(of: listener, wanted, 20)
             _ = connection
             // From port 21 the segment arrives as it was sent, and for the answer there is no way.
-            let hasNoAnswer = try await bed.server.enter { try isSilent(addresses.client, 40000, from: addresses.server, 21) }
+            let hasNoAnswer = try await bed.server.enter { try isSilent(family, from: 21) }
             #expect(hasNoAnswer)
-            #expect(try segments.source(ofSegmentFrom: 21) == addresses.server)
+            try expectSegment(on: segments, fromServerOf: family, 21)
             #expect(throws: TestSocket.Refusal.timeout) { try listener.accept(seconds: 0) }
         }
     }
@@ -141,14 +136,34 @@ func connects(to address: Address, _ port: UInt16) throws -> Bool {
     }
 }
 
-/// Whether a connection gets no answer.
-private func isSilent(_ address: Address, _ port: UInt16, from source: Address, _ sourcePort: UInt16) throws -> Bool {
+/// Connects from the port of the real server to the client.
+private func connectToClient(_ family: Family, from port: UInt16, seconds: Double = 2) throws -> TestSocket {
+    let addresses = try Testbed.addresses(family)
+    return try TestSocket.connect(to: addresses.client, port: 40000, from: addresses.server, sourcePort: port, seconds: seconds)
+}
+
+/// Whether such a connection gets no answer.
+private func isSilent(_ family: Family, from port: UInt16) throws -> Bool {
     do {
-        _ = try TestSocket.connect(to: address, port: port, from: source, sourcePort: sourcePort, seconds: 0.3)
+        _ = try connectToClient(family, from: port, seconds: 0.3)
         return false
     } catch TestSocket.Refusal.timeout {
         return true
     }
+}
+
+/// Takes a connection, and expects that it comes from there.
+private func expectPeer(of listener: TestSocket, _ address: String, _ port: UInt16) throws {
+    let (_, peer, peerPort) = try listener.accept()
+    #expect("\(peer)" == address)
+    #expect(peerPort == port)
+}
+
+/// Waits for a segment from the port, and expects that it bears the real server's own address.
+private func expectSegment(on segments: TestSocket, fromServerOf family: Family, _ port: UInt16) throws {
+    let source = try segments.source(ofSegmentFrom: port)
+    let server = try Testbed.addresses(family).server
+    #expect(source == server)
 }
 
 extension Testbed {

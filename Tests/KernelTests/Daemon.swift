@@ -1,0 +1,164 @@
+import API
+import Foundation
+import NamespaceSupport
+
+/// `fwmarkd` as it was built beside these tests, running in a namespace, and the files it works with there.
+final class Daemon {
+    /// Where the daemon's files are in the namespace's own directory.
+    struct Files {
+        let namespace: NetworkNamespace
+        var configuration: String { namespace.directory.path + "/fwmarkd.yaml" }
+        var state: String { namespace.directory.path + "/state" }
+        var runtime: String { namespace.directory.path + "/run" }
+        var statusSocket: String { runtime + "/" + Endpoint.statusSocket }
+        var controlSocket: String { runtime + "/" + Endpoint.controlSocket }
+
+        /// What stands behind `fwmarkd`, but for `--once`.
+        var options: [String] {
+            ["--config", configuration, "--state-directory", state, "--runtime-directory", runtime]
+        }
+
+        /// Writes the configuration as an editor does: the file is whole at any time.
+        func write(_ text: String) throws { try text.write(toFile: configuration, atomically: true, encoding: .utf8) }
+    }
+
+    let files: Files
+    let program: RunningProgram
+    private let notifications: UnixSocket
+
+    /// Starts the daemon. To be called on the namespace's thread.
+    ///
+    /// - Parameter wrapper: what is written before the program, another one that becomes it.
+    init(in namespace: NetworkNamespace, wrapper: [String] = [], environment: [String: String] = [:]) throws {
+        files = Files(namespace: namespace)
+        let socket = namespace.directory.path + "/notify-\(UUID().uuidString.prefix(8))"
+        notifications = try UnixSocket.datagrams(at: socket)
+        program = try namespace.start(
+            wrapper + [try builtProgram("fwmarkd")] + files.options,
+            environment: environment.merging(["NOTIFY_SOCKET": socket]) { own, _ in own })
+    }
+
+    /// Starts the daemon with this configuration, and waits until it is ready.
+    static func ready(
+        in namespace: NetworkNamespace, _ text: String, wrapper: [String] = [], environment: [String: String] = [:]
+    ) throws -> Daemon {
+        try Files(namespace: namespace).write(text)
+        let daemon = try Daemon(in: namespace, wrapper: wrapper, environment: environment)
+        try daemon.expect("READY=1")
+        return daemon
+    }
+
+    /// Waits until the daemon tells the service manager this, and returns all it has told until then.
+    @discardableResult
+    func expect(_ message: String, seconds: Double = 20) throws -> [String] {
+        let deadline = ContinuousClock.now + .seconds(seconds)
+        var all: [String] = []
+        while ContinuousClock.now < deadline, program.isRunning {
+            guard let bytes = notifications.receive(seconds: 0.1) else { continue }
+            let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init)
+            all += lines
+            if lines.contains(where: { $0.hasPrefix(message) }) { return all }
+        }
+        throw Failure("the daemon did not tell \(message) but \(all): \(program.output)")
+    }
+
+    /// Has it read the file again, and waits until it is ready again.
+    func hangUp() throws {
+        program.signal(SIGHUP)
+        try expect("RELOADING=1")
+        try expect("READY=1")
+    }
+
+    /// Stops it as a service manager does, and returns its exit status.
+    @discardableResult
+    func stop() throws -> CInt {
+        program.signal(SIGTERM)
+        return try program.wait(seconds: 20)
+    }
+
+    /// Kills it as nobody should.
+    func kill() throws {
+        program.signal(SIGKILL)
+        try program.wait(seconds: 20)
+    }
+
+    /// What it answers on `status.sock`.
+    func status() throws -> Status {
+        let answer = try Answer(of: files.statusSocket, "GET", Endpoint.status)
+        guard answer.code == 200 else { throw Failure("status: \(answer)") }
+        return try JSON.decode(Status.self, from: answer.body)
+    }
+
+    /// The kinds of what has happened, in order.
+    func events() throws -> [Event] {
+        let answer = try Answer(of: files.statusSocket, "GET", Endpoint.events)
+        return try answer.body.split(separator: UInt8(ascii: "\n")).map { try JSON.decode(Event.self, from: Array($0)) }
+    }
+
+    /// Asks until the status is so.
+    func wait(seconds: Double = 20, until isSo: (Status) -> Bool) throws {
+        let deadline = ContinuousClock.now + .seconds(seconds)
+        while true {
+            let status = try status()
+            if isSo(status) { return }
+            guard ContinuousClock.now < deadline else { throw Failure("after \(seconds) s still \(status): \(program.output)") }
+            usleep(5000)
+        }
+    }
+
+    /// Its resident memory in bytes, and how many files it has open.
+    func use() throws -> (resident: Int, openFiles: Int) {
+        let process = "/proc/\(program.process)"
+        let pages = try String(contentsOfFile: process + "/statm", encoding: .utf8).split(separator: " ").dropFirst().first
+        let files = try FileManager.default.contentsOfDirectory(atPath: process + "/fd")
+        return ((pages.flatMap { Int($0) } ?? 0) * Int(getpagesize()), files.count)
+    }
+}
+
+/// An answer of the daemon's server.
+struct Answer {
+    let code: Int
+    let head: String
+    let body: [UInt8]
+
+    /// Asks on the socket, on a connection of its own.
+    init(of socket: String, _ method: String, _ path: String, seconds: Double = 10) throws {
+        let client = try UnixSocket.connect(to: socket)
+        client.send(Array("\(method) \(path) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n\r\n".utf8))
+        try self.init(client.receiveAll(seconds: seconds))
+    }
+
+    init(_ bytes: [UInt8]) throws {
+        guard let end = bytes.firstRange(of: Array("\r\n\r\n".utf8)) else {
+            throw Failure("no answer of HTTP: \(String(decoding: bytes.prefix(200), as: UTF8.self))")
+        }
+        head = String(decoding: bytes[..<end.lowerBound], as: UTF8.self)
+        body = Array(bytes[end.upperBound...])
+        code = head.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0
+    }
+}
+
+/// The program that was built beside these tests.
+func builtProgram(_ name: String) throws -> String {
+    let own = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+    let path = URL(fileURLWithPath: own).deletingLastPathComponent().appendingPathComponent(name).path
+    guard FileManager.default.isExecutableFile(atPath: path) else { throw Failure("there is no \(path)") }
+    return path
+}
+
+extension Daemon.Files {
+    /// Runs `fwmarkctl` on these files.
+    func control(_ words: String..., seconds: Double = 30) throws -> (status: CInt, output: String) {
+        try namespace.end(
+            of: [try builtProgram("fwmarkctl")] + words + ["--config", configuration, "--socket", runtime],
+            environment: ["NO_COLOR": "1"], seconds: seconds)
+    }
+
+    /// Runs `fwmarkd --once` on them.
+    func once(wrapper: [String] = []) throws -> (status: CInt, output: String) {
+        try namespace.end(of: wrapper + [try builtProgram("fwmarkd")] + options + ["--once"])
+    }
+}
+
+/// Whether the long versions of the tests run: an hour where else it is a minute.
+let isLong = ProcessInfo.processInfo.environment["FWMARKD_TEST_LONG"] == "1"
