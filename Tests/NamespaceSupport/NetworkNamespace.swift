@@ -33,14 +33,18 @@ public final class NetworkNamespace: Sendable {
         return try await body(namespace)
     }
 
-    /// Runs `body` on this namespace's thread. Not to be called from within another namespace: the Swift 6.3 runtime loses its
-    /// way when preferences for executors are nested.
+    /// Runs `body` on this namespace's thread.
     @discardableResult
     public func enter<Result: Sendable>(_ body: @escaping @Sendable () async throws -> Result) async throws -> Result {
-        guard !NamespaceThread.isInside else { throw Failure("a namespace cannot be entered from another one") }
-        return try await withTaskExecutorPreference(thread) {
-            guard thread.isCurrent else { throw Failure("not on the thread of the namespace") }
-            return try await body()
+        // A child task, so that the caller never comes to that thread: with `withTaskExecutorPreference` the runtime of Swift 6.3
+        // goes on there after the body has ended.
+        try await withThrowingTaskGroup(of: Result.self) { group in
+            group.addTask(executorPreference: thread) { [thread] in
+                guard thread.isCurrent else { throw Failure("not on the thread of the namespace") }
+                return try await body()
+            }
+            guard let result = try await group.next() else { throw Failure("the namespace's task did not end") }
+            return result
         }
     }
 
