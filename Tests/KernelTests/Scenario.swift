@@ -52,8 +52,8 @@ struct CountingTables: RuleStore {
     func withLockIfFree<Result>(_ body: () -> Result) throws(NetfilterError) -> Result? { try tables.withLockIfFree(body) }
     func snapshot(_ id: TableID) throws(NetfilterError) -> TableSnapshot? { try tables.snapshot(id) }
     func size(_ id: TableID) throws(NetfilterError) -> TableSize? { try tables.size(id) }
-    func missingExtensions(for rules: some Sequence<Rule>, _ family: Family) throws(NetfilterError) -> [String] {
-        try tables.missingExtensions(for: rules, family)
+    func missingExtensions(for chains: [Chain], _ family: Family) throws(NetfilterError) -> [String] {
+        try tables.missingExtensions(for: chains, family)
     }
     func prepare(_ id: TableID, _ edits: [TableEdit]) throws(NetfilterError) -> Prepared {
         Prepared(table: try tables.prepare(id, edits), commits: commits)

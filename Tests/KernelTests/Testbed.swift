@@ -64,7 +64,7 @@ struct Testbed {
                     ip addr add 198.51.100.1/24 dev outside
                     ip addr add 198.51.100.77/24 dev outside
                     ip addr add 2001:db8:100::1/64 dev outside nodad
-                    ip addr add 2001:db8:100::77/64 dev outside nodad
+                    ip addr add 2001:db8:100::77/64 dev outside nodad preferred_lft 0
                     ip addr add 10.11.12.1/24 dev inside
                     ip addr add 2001:db8:11::1/64 dev inside nodad
                     ip link set outside up
