@@ -43,6 +43,13 @@ extension Keeper {
         }
     }
 
+    /// Tells the service manager, if it wants to know, that the keeper does what is due.
+    func tellProgress() {
+        guard let interval = notifier.watchdogInterval, nextProgress <= clock.now else { return }
+        notifier.send(.watchdog)
+        nextProgress = clock.now.advanced(by: interval / 4)
+    }
+
     /// Tells the service manager: the state in a line, and once the rules are in the kernel that the daemon is ready.
     func announce() {
         let status = board.contents.status

@@ -42,6 +42,8 @@ public actor Keeper<Store: RuleStore, Time: Clock> where Time.Duration == Durati
     /// When the next attempt is due, after a failure or while somebody undoes repairs; nil: nothing is put off.
     var retryDue: Time.Instant?
     var failures = 0
+    /// When the service manager is to hear of progress again.
+    var nextProgress: Time.Instant
     var contention = Contention<Time.Instant>()
     var reportedDrift: [Change] = []
 
@@ -63,6 +65,7 @@ public actor Keeper<Store: RuleStore, Time: Clock> where Time.Duration == Durati
         self.clock = clock
         self.executor = executor
         self.nextComparison = clock.now
+        self.nextProgress = clock.now
         self.inForce = LoadedConfiguration(configuration: Configuration(), files: [], sha256: "")
     }
 
@@ -146,7 +149,7 @@ public actor Keeper<Store: RuleStore, Time: Clock> where Time.Duration == Durati
             } else if self.haveSizesChanged() {
                 await self.compare(.size)
             }
-            self.notifier.send(.watchdog)
+            self.tellProgress()
             let due = self.clock.now.duration(to: self.retryDue ?? self.nextComparison)
             let progress = self.notifier.watchdogInterval.map { $0 / 3 } ?? settings.checkInterval
             return max(min(settings.checkInterval, due, progress), .milliseconds(1))

@@ -51,7 +51,10 @@ public struct ServiceNotifier: Sendable {
         self.watchdogInterval = watchdogInterval
     }
 
-    /// Sends the messages in one datagram.
+    /// How long a service manager that does not read may hold the daemon up, by one message.
+    private static let patience = timeval(tv_sec: 1, tv_usec: 0)
+
+    /// Sends the messages in one datagram; waits a second at most while the service manager does not read.
     ///
     /// - Returns: whether it was sent; false too if nobody listens.
     @discardableResult
@@ -70,6 +73,9 @@ public struct ServiceNotifier: Sendable {
         let descriptor = socket(AF_UNIX, CInt(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { return false }
         defer { close(descriptor) }
+        // A datagram to a full queue waits for its reader, for ever if it may.
+        var patience = ServiceNotifier.patience
+        setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
         let text = Array(messages.map(\.text).joined(separator: "\n").utf8)
         let sent = withUnsafePointer(to: &address) { address in
             address.withMemoryRebound(to: sockaddr.self, capacity: 1) {

@@ -51,6 +51,19 @@ struct ServiceNotifierTests {
         #expect(reloading.first == "RELOADING=1" && reloading.last?.hasPrefix("MONOTONIC_USEC=") == true)
     }
 
+    @Test("A service manager that does not read holds nobody up for long")
+    func neverReads() {
+        let listener = Listener(isAbstract: false)
+        let notifier = ServiceNotifier(path: listener.path)
+        let start = ContinuousClock.now
+        var sent = 0
+        // The queue of a datagram socket is short (net.unix.max_dgram_qlen), and one message that does not fit is enough.
+        while sent < 10_000, notifier.send(.watchdog) { sent += 1 }
+        #expect(sent < 10_000, "the queue was never full")
+        #expect(ContinuousClock.now - start < .seconds(10))
+        #expect(listener.receive() == "WATCHDOG=1")
+    }
+
     @Test(
         "Without a service manager nothing is sent, and nothing fails",
         arguments: [nil, "", "/nonexistent/socket", String(repeating: "x", count: 200)])
