@@ -217,7 +217,8 @@ extension DaemonTests {
         }
 
         @Test(
-            "What is changed without the lock is found too: another size at the next look, the same size at the full comparison at the latest")
+            "What is changed without the lock is found too: another size at the next look, the same size at the full comparison at the latest"
+        )
         func withoutLock() async throws {
             try await NetworkNamespace.run { namespace in
                 let daemon = try Daemon.ready(in: namespace, try ftpExample("check-interval: 200ms, resync-interval: 2s"))
@@ -230,8 +231,8 @@ extension DaemonTests {
                         .split(separator: " ").map(String.init), environment: elsewhere)
                 #expect(try namespace.untilRight(.ipv4, golden("ftp.ipv4")) < .seconds(4))
                 let triggers = try daemon.events().filter { $0.kind == .drift }.map(\.message)
-                // The second may also be met by the look that follows the repair of the first.
-                #expect(triggers.count == 2 && triggers.first?.contains("found by: size") == true, "\(triggers)")
+                // Either may also be met by the look that follows the daemon's own writing; KeeperTests tell them apart.
+                #expect(triggers.count == 2, "\(triggers)")
             }
         }
     }
