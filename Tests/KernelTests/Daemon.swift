@@ -62,6 +62,11 @@ final class Daemon {
         throw Failure("the daemon did not tell \(message) but \(all): \(program.output)")
     }
 
+    /// Reads what it has told the service manager, which otherwise keeps it waiting for a second with each message.
+    func hearNotifications() {
+        while notifications.receive(seconds: 0) != nil {}
+    }
+
     /// Has it read the file again, and waits until it is ready again.
     func hangUp() throws {
         program.signal(SIGHUP)

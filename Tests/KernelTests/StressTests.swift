@@ -19,7 +19,7 @@ private func thousand(_ variant: Int, _ daemon: String = "") -> String {
 }
 
 extension DaemonTests {
-    @Suite("Storms", .enabled(if: isLong, "takes long: FWMARKD_TEST_LONG=1 selects it"))
+    @Suite("Storms")
     struct Storms {
         /// Runs the scripts until the time is over, has each come to its end, and returns what they complain of.
         private func run(_ scripts: [String], seconds: Int, in namespace: NetworkNamespace, environment: [String: String] = [:])
@@ -95,7 +95,7 @@ extension DaemonTests {
         }
     }
 
-    @Suite("Kills", .enabled(if: isLong, "takes long: FWMARKD_TEST_LONG=1 selects it"))
+    @Suite("Kills")
     struct Kills {
         @Test(
             "SIGKILL at random moments of applying and reloading: every table has the old or the new rules whole, the state file is readable"
@@ -158,7 +158,7 @@ extension DaemonTests {
         }
     }
 
-    @Suite("Sockets under abuse", .enabled(if: isLong, "takes long: FWMARKD_TEST_LONG=1 selects it"))
+    @Suite("Sockets under abuse")
     struct Abuse {
         @Test(
             "Half requests, slow ones, huge ones, noise, a thousand at once, and one who never reads: others are served within 100 ms"
@@ -257,7 +257,7 @@ extension DaemonTests {
         }
     }
 
-    @Suite("Soak", .enabled(if: isLong, "takes long: FWMARKD_TEST_LONG=1 selects it"))
+    @Suite("Soak")
     struct Soak {
         @Test("Reloads, damage and clients: memory and open files stay as they are")
         func soak() async throws {
@@ -285,7 +285,8 @@ extension DaemonTests {
                         _ = try namespace.end(of: ["iptables-legacy"] + words.split(separator: " ").map(String.init))
                     }
                     samples.append(try daemon.use())
-                    usleep(700_000)
+                    daemon.hearNotifications()
+                    usleep(900_000)
                 }
                 for client in clients {
                     client.signal(SIGKILL)
