@@ -1,15 +1,18 @@
 public import API
 public import ConfigurationFile
 public import Netfilter
+public import Planner
 internal import Rules
 
 extension Status {
     /// The status with what the tables say: rules, and what each service and each translation has seen.
     ///
-    /// - Parameter tables: the tables that exist, read at one moment each.
-    public func filled(_ configuration: Configuration, _ tables: [TableSnapshot]) -> Status {
+    /// - Parameters:
+    ///   - owners: whose the rules of the configuration are.
+    ///   - tables: the tables that exist, read at one moment each.
+    public func filled(_ configuration: Configuration, _ owners: RuleOwners, _ tables: [TableSnapshot]) -> Status {
         var status = self
-        let seen = CountersByName(tables)
+        let seen = CountersByName(tables, owners)
         status.tables = tables.filter { $0.chains.contains { $0.name.isOurs } }.map { TableStatus($0) }
         status.services = configuration.allServices.map { service in
             let counters = seen[.mangle, service.name]
@@ -65,15 +68,15 @@ extension TableStatus {
     }
 }
 
-/// What the rules of each service and translation have seen: every rule that marks or translates bears its entry's name as comment.
+/// What the rules of each service and translation have seen.
 private struct CountersByName {
     private var counters: [Table: [String: Counters]] = [:]
 
-    init(_ tables: [TableSnapshot]) {
+    init(_ tables: [TableSnapshot], _ owners: RuleOwners) {
         for table in tables {
             for chain in table.chains where chain.name.isOurs {
                 for rule in chain.rules {
-                    guard case .rule(let content) = rule.content, let name = content.comment, content.target.chain == nil else {
+                    guard case .rule(let content) = rule.content, let name = owners.owner(of: content, in: table.id) else {
                         continue
                     }
                     counters[table.id.table, default: [:]][name, default: Counters()].packets &+= rule.counters.packets

@@ -8,13 +8,13 @@ internal import Rules
 /// if they come first in the plain order, behind them if they come last. Chains are named after the bits of the addresses
 /// that lead to them and not after what else there is, so that a service more or less changes few of them.
 struct DispatchTree {
-    /// How many address bits an inner chain tells apart at least; the kernel compares four rules in less time than it takes
-    /// to enter a chain that is not in the processor's cache.
-    private static let stride = 2
-    /// The fewest ways out of an inner chain, where there are as many.
-    private static let fanOut = 4
+    /// How many address bits an inner chain tells apart at least. The kernel reads a dozen rules that stand one behind the
+    /// other in less time than it takes to enter a chain that is not in the processor's cache (docs/performance.md).
+    private static let stride = 4
+    /// The most ways out of an inner chain.
+    private static let fanOut = 1 << stride
     /// The most different blocks of addresses in a leaf.
-    private static let leafBlocks = 4
+    private static let leafBlocks = 16
     /// The most rules in a leaf. Of one block there may be more, if they cannot be told apart by port.
     static let leafRules = 16
     /// Up to so many rules for one block stand in the inner chain instead of a leaf of their own.
@@ -208,17 +208,17 @@ struct DispatchTree {
         return low
     }
 
-    /// The ways, with the first of them that can be replaced by those below it, until there are enough.
+    /// The ways, with those of them replaced by the ways below them for which there is room.
     private func widened(_ ways: [Way]) -> [Way] {
         var ways = ways
         var index = 0
-        while ways.count < DispatchTree.fanOut, index < ways.count {
-            if isLeaf(ways[index].blocks) {
+        while index < ways.count {
+            let below = isLeaf(ways[index].blocks) ? nil : branch(ways[index].blocks)
+            if let below, below.own.isEmpty, ways.count - 1 + below.ways.count <= DispatchTree.fanOut {
+                ways.replaceSubrange(index...index, with: below.ways)
+            } else {
                 index += 1
-                continue
             }
-            let below = branch(ways[index].blocks)
-            if below.own.isEmpty { ways.replaceSubrange(index...index, with: below.ways) } else { index += 1 }
         }
         return ways
     }

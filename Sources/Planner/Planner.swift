@@ -12,6 +12,15 @@ public enum Planner {
         /// A dispatch tree of chains on address prefixes, however few the rules.
         case tree
 
+        /// Up to how many rules a table's rules all bear comments.
+        var commentLimit: Int {
+            switch self {
+            case .automatic: Planner.commentLimit
+            case .plain: .max
+            case .tree: 1
+            }
+        }
+
         /// Up to how many rules a table stays plain.
         var plainLimit: Int {
             switch self {
@@ -26,11 +35,17 @@ public enum Planner {
     /// order as in a tree, within 50 ns; with twice as many it costs 100 ns more (measured; docs/dispatch-tree.md).
     public static let plainLimit = 32
 
+    /// Up to how many rules of one table and family each bear a comment. It makes a rule of 200 bytes one of 488, which a commit
+    /// and a packet's way both feel (docs/performance.md), and more rules than these nobody reads one by one.
+    public static let commentLimit = 1000
+
     /// The rules that the configuration asks for, in both families.
     ///
     /// In mangle a service has, for each of its addresses and protocols, one rule (more only where its ports do not fit
-    /// into one multiport match). In nat a masquerade has one for each source, destination and protocol. Each bears the
-    /// name of its service or masquerade as comment. A table in which nothing is wanted is absent.
+    /// into one multiport match). In nat a masquerade has one for each source, destination and protocol. Each bears
+    /// the name of its service or masquerade as comment; of more than `commentLimit` only those do that share their
+    /// block of addresses with another one's, and `RuleOwners` tells whose the others are. A table in which nothing is wanted is
+    /// absent.
     ///
     /// What can never make a difference is left out: an address that another one of the same service holds, a port that
     /// stands twice, and a translation whose packets are exactly those of an earlier one.
@@ -39,16 +54,19 @@ public enum Planner {
         let services = configuration.allServices
         let masquerades = configuration.allMasquerades
         for family in Family.allCases {
-            let marks = markRules(of: services, family)
+            var marks = markRules(of: services, family)
             if !marks.isEmpty {
+                if marks.count > layout.commentLimit { BlockOwners(marks).unname(&marks) }
                 // Of marks that do not conflict, each order gives the same.
                 ruleset.tables[TableID(family, .mangle)] = DispatchTree.chains(
                     marks, .mangle, isOrdered: { configuration.hasMarkConflicts }, plainLimit: layout.plainLimit)
             }
             let translations = TranslationRules(masquerades, family)
             if !translations.rules.isEmpty {
+                var rules = translations.rules
+                if rules.count > layout.commentLimit { BlockOwners(rules).unname(&rules) }
                 let chains = DispatchTree.chains(
-                    translations.rules, .nat, isOrdered: { true }, plainLimit: layout.plainLimit)
+                    rules, .nat, isOrdered: { true }, plainLimit: layout.plainLimit)
                 ruleset.tables[TableID(family, .nat)] = chains + translations.chains
             }
         }
@@ -59,7 +77,7 @@ public enum Planner {
 /// A rule, and the block of addresses whose packets it is about: destinations in mangle, sources in nat.
 struct PlacedRule {
     let prefix: Prefix
-    let rule: Rule
+    var rule: Rule
 }
 
 /// The prefixes of one family in their order, less those that another one of them holds.

@@ -181,15 +181,16 @@ public struct TableDifference: Sendable, Hashable {
     }
 }
 
-/// The rules that leave their chain, with what they have counted, for those that come into another one with the same words.
+/// The rules that leave their chain, with what they have counted, for those that come into another one with the same words. A
+/// rule that only gets or loses its comment is such a one too.
 private struct Leaving {
-    private var counters: [KernelRule.Content: [Counters]] = [:]
+    private var counters: [KernelRule.Content: [(comment: String?, counters: Counters)]] = [:]
 
     var isEmpty: Bool { counters.isEmpty }
 
     mutating func add(_ rules: KernelRules, _ numbers: some Sequence<Int>) {
         for rule in numbers.lazy.map({ rules[$0] }) where rule.counters != Counters() {
-            counters[rule.content, default: []].append(rule.counters)
+            counters[rule.content.withoutComment, default: []].append((rule.content.comment, rule.counters))
         }
     }
 
@@ -199,9 +200,19 @@ private struct Leaving {
     }
 
     mutating func counters(for content: KernelRule.Content) -> Counters? {
-        guard !counters.isEmpty, var rest = counters[content], !rest.isEmpty else { return nil }
-        let first = rest.removeFirst()
-        counters[content] = rest
-        return first
+        let key = content.withoutComment
+        guard !counters.isEmpty, var rest = counters[key], !rest.isEmpty else { return nil }
+        let best = rest.remove(at: rest.firstIndex { $0.comment == content.comment } ?? 0)
+        counters[key] = rest
+        return best.counters
+    }
+}
+
+extension KernelRule.Content {
+    /// What the rule does, whatever it is called.
+    fileprivate var withoutComment: KernelRule.Content {
+        guard case .rule(var rule) = self else { return self }
+        rule.comment = nil
+        return .rule(rule)
     }
 }

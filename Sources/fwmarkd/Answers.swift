@@ -4,6 +4,7 @@ import Glibc
 import Keeper
 import NIOCore
 import Netfilter
+import Planner
 import Reconciler
 import Rules
 import Synchronization
@@ -42,6 +43,7 @@ final class Answers<Store: RuleStore, Time: Clock>: AnswerSource where Time.Dura
     }
 
     private let kept = Mutex<[String: Kept]>([:])
+    private let owners = Mutex<(digest: String, owners: RuleOwners)?>(nil)
 
     init(keeper: Keeper<Store, Time>, tables: KernelTables) {
         self.keeper = keeper
@@ -81,7 +83,18 @@ final class Answers<Store: RuleStore, Time: Clock>: AnswerSource where Time.Dura
     }
 
     private func filledStatus(_ contents: StatusBoard.Contents) throws -> Status {
-        contents.status.filled(contents.configuration, try snapshots())
+        contents.status.filled(contents.configuration, owners(contents), try snapshots())
+    }
+
+    /// Whose the rules are; found out once for each configuration, since that takes as long as planning it.
+    private func owners(_ contents: StatusBoard.Contents) -> RuleOwners {
+        let digest = contents.status.configuration.sha256
+        return owners.withLock { kept in
+            if let kept, kept.digest == digest { return kept.owners }
+            let owners = RuleOwners(of: contents.configuration)
+            kept = (digest, owners)
+            return owners
+        }
     }
 
     private func snapshots() throws -> [TableSnapshot] { try TableID.allCases.compactMap { try tables.snapshot($0) } }

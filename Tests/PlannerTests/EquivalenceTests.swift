@@ -37,11 +37,12 @@ struct EquivalenceTests {
         let tree = Planner.ruleset(for: configuration, layout: .tree)
         #expect(plain.tables.keys == tree.tables.keys, comment)
         let explainers = (Explainer(plain), Explainer(tree))
+        let owners = RuleOwners(of: configuration)
         for (id, chains) in plain.tables {
             var differences = 0
             Packets(id, (chains + (tree.tables[id] ?? [])).flatMap(\.rules)).forEach { packet in
-                let left = Outcome(explainers.0.traversal(of: packet, in: id.table))
-                let right = Outcome(explainers.1.traversal(of: packet, in: id.table))
+                let left = Outcome(explainers.0.traversal(of: packet, in: id.table)) { $0.comment }
+                let right = Outcome(explainers.1.traversal(of: packet, in: id.table)) { owners.owner(of: $0, in: id) }
                 if left != right {
                     differences += 1
                     if differences == 1 { Issue.record("\(comment): \(id): \(packet): plain \(left), tree \(right)") }
@@ -61,7 +62,7 @@ private struct Outcome: Equatable {
     /// are met in both layouts, not always in the same order.
     var names: [String] = []
 
-    init(_ traversal: Traversal) {
+    init(_ traversal: Traversal, owner: (Rule) -> String?) {
         end = traversal.end
         for step in traversal.steps {
             switch step.rule.target {
@@ -71,7 +72,7 @@ private struct Outcome: Equatable {
             case .masquerade, .sourceNAT: break
             default: continue
             }
-            names.append(step.rule.comment ?? "")
+            names.append(owner(step.rule) ?? "")
         }
         names.sort()
     }

@@ -156,6 +156,26 @@ struct DifferenceTests {
         #expect(after[chainName("FWMARKD-NEW")]?.rules.map(\.counters.packets) == [5, 5, 0])
     }
 
+    @Test("A rule that gets or loses nothing but its comment keeps its counters, and takes those of its own name first")
+    func acrossComments() throws {
+        func named(_ letter: Character, _ comment: String?) -> Rule {
+            var rule = rule(letter)
+            rule.comment = comment
+            return rule
+        }
+        var before = table(mangle, ["PREROUTING": ">", "FWMARKD-MARK": ""])
+        before.change(.mark) { rules in
+            rules = [("one", 1), ("two", 2), ("three", 3)].map { name, packets in
+                KernelRule(.rule(named("A", name)), counters: Counters(packets: packets, bytes: 0))
+            }
+        }
+        let wanted = [named("A", nil), named("B", nil), named("A", "two")]
+        let moved = Ruleset(tables: [mangle: [Chain(.mark, [wanted[1]]), Chain(chainName("FWMARKD-NEW"), [wanted[2], wanted[0]])]])
+        let after = try before.applying(difference(before, moved).edits)
+        #expect(after[chainName("FWMARKD-NEW")]?.rules.map(\.counters.packets) == [2, 1])
+        #expect(after[.mark]?.rules.map(\.counters.packets) == [0])
+    }
+
     @Test("A table that does not exist is left so when nothing is wanted in it")
     func absentTable() {
         #expect(difference(nil, Ruleset()).isEmpty)

@@ -38,7 +38,7 @@ struct Explanation: Encodable {
         let translations = explainer.traversal(of: packet, in: .nat)
         func steps(_ steps: [Traversal.Step], _ table: Table) -> [Step] {
             steps.map { step in
-                let name = step.rule.target.chain == nil ? step.rule.comment : nil
+                let name = origins.owner(of: step.rule, in: TableID(packet.destination.family, table))
                 return Step(
                     table: table.rawValue, chain: step.chain.text, number: step.number, rule: step.rule.iptablesSyntax, name: name,
                     position: name.flatMap { origins.position($0, table) })
@@ -62,13 +62,18 @@ struct Explanation: Encodable {
     struct Origins {
         private var services: [String: SourcePosition] = [:]
         private var masquerades: [String: SourcePosition] = [:]
+        private let owners: RuleOwners
 
         /// The origins in the configuration; none without one.
         init(_ configuration: Configuration?) {
+            owners = RuleOwners(of: configuration ?? Configuration())
             guard let configuration else { return }
             for service in configuration.allServices { services[service.name] = service.position }
             for masquerade in configuration.allMasquerades { masquerades[masquerade.name] = masquerade.position }
         }
+
+        /// The service or masquerade whose rule it is.
+        func owner(of rule: Rule, in id: TableID) -> String? { owners.owner(of: rule, in: id) }
 
         /// The place of what put a rule of that name into the table.
         func position(_ name: String, _ table: Table) -> String? {
