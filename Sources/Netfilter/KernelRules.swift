@@ -50,6 +50,12 @@ public struct KernelRules: RandomAccessCollection, Sendable {
         return entries.filter { image.target(of: $0)?.isOurs == true }.map { $0 - entries.lowerBound }
     }
 
+    /// The chains that rules lead to.
+    public var targets: [ChainName] {
+        guard case .rules(let rules) = storage else { return compactMap(\.content.chain) }
+        return rules.compactMap(\.target.chain)
+    }
+
     /// How many rules at the beginning, and how many of the rest at the end, say the same in both lists; counters do not matter.
     ///
     /// Wanted rules are compared with standing ones by the bytes that they would have. Where bytes differ the rules may still say

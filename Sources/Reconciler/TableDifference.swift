@@ -83,17 +83,16 @@ public struct TableDifference: Sendable, Hashable {
         }
         let doomed = standing.indices.filter { standing[$0].name.isOurs && !isWanted[$0] }.map { standing[$0] }
 
-        // Chains before the rules that lead to them. libiptc keeps chains sorted: in order each is put at the end.
-        for name in missing.sorted() {
-            edits.append(.createChain(name))
-            changes.append(Change(.addChain, id, name))
-        }
+        missing.sort()
+        for name in missing { changes.append(Change(.addChain, id, name)) }
         // A rule that leaves one chain of ours for another one takes its counters with it.
         var leaving = Leaving()
         for chain in doomed { leaving.add(chain.rules, chain.rules.indices) }
         for (_, difference) in differences { leaving.add(difference.standing, difference.removed) }
         for (_, difference) in differences { leaving.take(difference.standing, difference.inserted.compactMap(\.from)) }
-        for (name, difference) in differences { change(name, difference, &leaving) }
+        var mending: [(name: ChainName, edits: [TableEdit])] = []
+        for (name, difference) in differences { mending.append((name, change(name, difference, &leaving))) }
+        make(missing, mending)
 
         for chain in standing where !chain.name.isOurs {
             changeJumps(in: chain.name, chain.rules, to: goal.jumps[chain.name] ?? [], hookPosition)
@@ -106,12 +105,36 @@ public struct TableDifference: Sendable, Hashable {
 
     // MARK: - Our chains
 
-    private mutating func change(_ name: ChainName, _ difference: ChainDifference, _ leaving: inout Leaving) {
+    /// Makes the missing chains, and does what brings each chain to what it should be.
+    ///
+    /// From the last name to the first, and the rules of each behind it: libiptc keeps chains sorted and finds the first of them at
+    /// once, where it walks past hundreds of names to find one that was made a while ago. Rules that lead to a chain which is still
+    /// to be made have to wait.
+    private mutating func make(_ missing: [ChainName], _ mending: [(name: ChainName, edits: [TableEdit])]) {
+        var numbers: [ChainName: Int] = [:]
+        for (number, chain) in mending.enumerated() { numbers[chain.name] = number }
+        var isDone = [Bool](repeating: false, count: mending.count)
+        var unmade = Set(missing)
+        for name in missing.reversed() {
+            edits.append(.createChain(name))
+            unmade.remove(name)
+            guard let number = numbers[name], unmade.isDisjoint(with: mending[number].edits.targets) else { continue }
+            edits += mending[number].edits
+            isDone[number] = true
+        }
+        for (number, chain) in mending.enumerated() where !isDone[number] { edits += chain.edits }
+    }
+
+    /// What brings one chain to what it should be.
+    private mutating func change(
+        _ name: ChainName, _ difference: ChainDifference, _ leaving: inout Leaving
+    ) -> [TableEdit] {
+        var edits: [TableEdit] = []
         let (standing, wanted) = (difference.standing, difference.wanted)
         if standing.isEmpty, leaving.isEmpty {
             edits.append(.appendAll(name, wanted))
             changes += wanted.indices.map { Change(.add, id, name, wanted, $0, number: $0 + 1) }
-            return
+            return edits
         }
         // From the end, so that the numbers of those before still hold.
         for index in difference.removed.reversed() { edits.append(.delete(name, index)) }
@@ -127,6 +150,7 @@ public struct TableDifference: Sendable, Hashable {
             count += 1
             changes.append(Change(from == nil ? .add : .move, id, name, wanted, index, number: index + 1))
         }
+        return edits
     }
 
     private mutating func removeChains(_ doomed: [ChainSnapshot], _ standing: [ChainSnapshot]) {
@@ -205,6 +229,19 @@ private struct Leaving {
         let best = rest.remove(at: rest.firstIndex { $0.comment == content.comment } ?? 0)
         counters[key] = rest
         return best.counters
+    }
+}
+
+extension [TableEdit] {
+    /// The chains that rules which they put in lead to.
+    fileprivate var targets: [ChainName] {
+        flatMap { edit -> [ChainName] in
+            switch edit {
+            case .append(_, let rule), .insert(_, _, let rule): rule.content.chain.map { [$0] } ?? []
+            case .appendAll(_, let rules): rules.targets
+            default: []
+            }
+        }
     }
 }
 
