@@ -5,10 +5,11 @@ internal import Rules
 func markRules(of services: [Service], _ family: Family) -> [PlacedRule] {
     var rules: [PlacedRule] = []
     rules.reserveCapacity(services.count)
+    var matcher = PortMatcher(.destination)
     for service in services {
         let addresses = outermost(service.addresses, family)
         guard !addresses.isEmpty else { continue }
-        let matches = PortSide.destination.matches(service.ports)
+        let matches = matcher.matches(service.ports)
         for prefix in addresses {
             for match in matches {
                 let rule = Rule(

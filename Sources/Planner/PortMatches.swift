@@ -41,3 +41,19 @@ enum PortSide {
         return TransportProtocol.allCases.flatMap { transport in ports[transport].map { matches(transport, $0) } ?? [] }
     }
 }
+
+/// The matches for one service's ports after the other's. Most services have the ports of the one before them.
+struct PortMatcher {
+    let side: PortSide
+    private var last: (ports: [TransportProtocol: [PortRange]], matches: [TransportMatch?])?
+
+    init(_ side: PortSide) { self.side = side }
+
+    /// As `PortSide.matches`.
+    mutating func matches(_ ports: [TransportProtocol: [PortRange]]) -> [TransportMatch?] {
+        if let last, last.ports == ports { return last.matches }
+        let matches = side.matches(ports)
+        last = (ports, matches)
+        return matches
+    }
+}

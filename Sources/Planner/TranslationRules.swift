@@ -9,13 +9,15 @@ struct TranslationRules {
     private(set) var chains: [Chain] = []
 
     private let family: Family
-    /// What translations so far fit exactly: a later one of the same packets would never meet any.
-    private var decided: Set<Rule> = []
+    /// What translations so far fit exactly, by source: a later one of the same packets would never meet any.
+    private var decided: [Prefix: [Rule]] = [:]
+    private var matcher = PortMatcher(.source)
     private var names = ChainNames()
 
     init(_ masquerades: [Masquerade], _ family: Family) {
         self.family = family
         rules.reserveCapacity(masquerades.count)
+        decided.reserveCapacity(masquerades.count)
         for masquerade in masquerades { add(masquerade) }
     }
 
@@ -24,7 +26,7 @@ struct TranslationRules {
         guard !sources.isEmpty, let target = masquerade.to.target(family),
             let destinations = Destinations(masquerade.destinations, family)
         else { return }
-        let matches = PortSide.source.matches(masquerade.ports)
+        let matches = matcher.matches(masquerade.ports)
         let rule = Rule(outInterface: masquerade.outInterface?.unlessAny, comment: masquerade.name, target: target)
 
         var ends: [Rule]
@@ -57,7 +59,9 @@ struct TranslationRules {
     private mutating func append(_ source: Prefix, _ rule: Rule) {
         if rule.target.chain == nil {
             // Without name and target: whoever comes first has the packet, whatever a later one would do with it.
-            guard decided.insert(rule.with(\.comment, nil).with(\.target, .accept)).inserted else { return }
+            let fitting = rule.with(\.comment, nil).with(\.target, .accept)
+            guard decided[source]?.contains(fitting) != true else { return }
+            decided[source, default: []].append(fitting)
         }
         rules.append(PlacedRule(prefix: source, rule: rule))
     }
