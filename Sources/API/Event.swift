@@ -1,9 +1,9 @@
-public import FoundationEssentials
+package import FoundationEssentials
 
 /// Something that happened to the rules: a line of `GET /v1/events`.
-public struct Event: Codable, Sendable, Hashable {
+package struct Event: Codable, Sendable, Hashable {
     /// What kind of thing.
-    public enum Kind: String, Codable, Sendable, Hashable, CaseIterable {
+    package enum Kind: String, Codable, Sendable, Hashable, CaseIterable {
         /// The daemon started.
         case started
         /// The daemon stops.
@@ -29,23 +29,23 @@ public struct Event: Codable, Sendable, Hashable {
     }
 
     /// Its number, rising by one from 1 at the daemon's start.
-    public var id: UInt64
+    package var id: UInt64
     /// When.
-    public var time: Date
+    package var time: Date
     /// What kind of thing.
-    public var kind: Kind
+    package var kind: Kind
     /// What, for people.
-    public var message: String
+    package var message: String
     /// The first of the changes found or made, in iptables syntax; at most `lineLimit` lines.
-    public var lines: [String]
+    package var lines: [String]
     /// How many changes there were in all.
-    public var changeCount: Int
+    package var changeCount: Int
 
     /// How many lines an event keeps.
-    public static let lineLimit = 20
+    package static let lineLimit = 20
 
     /// An event of these parts.
-    public init(id: UInt64, time: Date, kind: Kind, message: String, lines: [String] = [], changeCount: Int = 0) {
+    package init(id: UInt64, time: Date, kind: Kind, message: String, lines: [String] = [], changeCount: Int = 0) {
         self.id = id
         self.time = time
         self.kind = kind

@@ -1,19 +1,19 @@
-public import FoundationEssentials
+package import FoundationEssentials
 
 /// The JSON of the sockets: keys in camel case and in a fixed order, times as RFC 3339 in UTC with milliseconds.
-public enum JSON {
+package enum JSON {
     private static let timeStyle = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
 
     /// The message as one line of JSON, without a line feed at its end.
-    public static func encode(_ message: some Encodable) -> [UInt8] { encode(message, []) }
+    package static func encode(_ message: some Encodable) -> [UInt8] { encode(message, []) }
 
     /// The message as JSON for people: one member a line.
-    public static func encodePretty(_ message: some Encodable) -> [UInt8] { encode(message, [.prettyPrinted]) }
+    package static func encodePretty(_ message: some Encodable) -> [UInt8] { encode(message, [.prettyPrinted]) }
 
     /// The message in the JSON.
     ///
     /// - Throws: `DecodingError` when the JSON is none or lacks a member.
-    public static func decode<Message: Decodable>(_ type: Message.Type, from bytes: [UInt8]) throws -> Message {
+    package static func decode<Message: Decodable>(_ type: Message.Type, from bytes: [UInt8]) throws -> Message {
         let decoder = JSONDecoder()
         decoder.dateDecodingStrategy = .custom { decoder in
             let text = try decoder.singleValueContainer().decode(String.self)
@@ -23,7 +23,7 @@ public enum JSON {
     }
 
     /// The time as the messages write it: `2026-11-25T12:00:00.123Z`.
-    public static func text(_ time: Date) -> String { timeStyle.format(time) }
+    package static func text(_ time: Date) -> String { timeStyle.format(time) }
 
     private static func encode(_ message: some Encodable, _ formatting: JSONEncoder.OutputFormatting) -> [UInt8] {
         let encoder = JSONEncoder()

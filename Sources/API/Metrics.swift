@@ -1,7 +1,7 @@
 /// What the daemon counts beside its status; a value that only grows, but for the state of the last reload.
-public struct Metrics: Sendable, Hashable {
+package struct Metrics: Sendable, Hashable {
     /// How a comparison can end.
-    public enum Outcome: String, Sendable, Hashable, CaseIterable {
+    package enum Outcome: String, Sendable, Hashable, CaseIterable {
         /// Nothing differed.
         case unchanged
         /// Something differed and was mended, or only reported where `on-drift` says so.
@@ -11,90 +11,90 @@ public struct Metrics: Sendable, Hashable {
     }
 
     /// What made the daemon compare, and how that ended.
-    public struct Kind: Sendable, Hashable {
+    package struct Kind: Sendable, Hashable {
         /// What made it compare.
-        public var trigger: Trigger
+        package var trigger: Trigger
         /// How it ended.
-        public var outcome: Outcome
+        package var outcome: Outcome
     }
 
     /// Comparisons by what made them and how they ended.
-    public private(set) var reconciles: [Kind: UInt64] = [:]
+    package private(set) var reconciles: [Kind: UInt64] = [:]
     /// How long comparisons took, in seconds.
-    public private(set) var durations = Histogram(bounds: [
+    package private(set) var durations = Histogram(bounds: [
         0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
     ])
     /// How long they waited for the xtables lock, in seconds.
-    public private(set) var lockWaits = Histogram(bounds: [0.001, 0.01, 0.1, 0.5, 1, 5, 10, 30])
+    package private(set) var lockWaits = Histogram(bounds: [0.001, 0.01, 0.1, 0.5, 1, 5, 10, 30])
     /// Differences that nobody had asked for, by kind (`add`: a rule was missing).
-    public private(set) var drift: [String: UInt64] = [:]
+    package private(set) var drift: [String: UInt64] = [:]
     /// How often such differences were mended.
-    public private(set) var repairs: UInt64 = 0
+    package private(set) var repairs: UInt64 = 0
     /// How often the file was read again and refused.
-    public private(set) var refusedReloads: UInt64 = 0
+    package private(set) var refusedReloads: UInt64 = 0
     /// Whether the file was found right when it was last read.
-    public private(set) var isLastReloadGood = true
+    package private(set) var isLastReloadGood = true
     /// Whether somebody undoes repairs again and again at present.
-    public var isContended = false
+    package var isContended = false
 
     /// Nothing counted yet.
-    public init() {}
+    package init() {}
 
     /// Counts a comparison.
-    public mutating func count(_ trigger: Trigger, _ outcome: Outcome, seconds: Double, lockSeconds: Double?) {
+    package mutating func count(_ trigger: Trigger, _ outcome: Outcome, seconds: Double, lockSeconds: Double?) {
         reconciles[Kind(trigger: trigger, outcome: outcome), default: 0] += 1
         durations.add(seconds)
         if let lockSeconds { lockWaits.add(lockSeconds) }
     }
 
     /// Counts differences that nobody had asked for.
-    public mutating func countDrift(_ kinds: some Sequence<String>) {
+    package mutating func countDrift(_ kinds: some Sequence<String>) {
         for kind in kinds { drift[kind, default: 0] += 1 }
     }
 
     /// Counts a repair.
-    public mutating func countRepair() { repairs += 1 }
+    package mutating func countRepair() { repairs += 1 }
 
     /// Notes how reading the file ended.
-    public mutating func noteReload(isGood: Bool) {
+    package mutating func noteReload(isGood: Bool) {
         isLastReloadGood = isGood
         if !isGood { refusedReloads += 1 }
     }
 }
 
 /// Observations sorted into buckets, as Prometheus' histograms are.
-public struct Histogram: Sendable, Hashable {
+package struct Histogram: Sendable, Hashable {
     /// The upper bounds of the buckets, rising; one without a bound follows.
-    public let bounds: [Double]
+    package let bounds: [Double]
     /// How many observations are not above each bound (and above the one before it).
-    public private(set) var counts: [UInt64]
+    package private(set) var counts: [UInt64]
     /// The sum of all observations.
-    public private(set) var sum = 0.0
+    package private(set) var sum = 0.0
 
     /// An empty histogram with these bounds.
-    public init(bounds: [Double]) {
+    package init(bounds: [Double]) {
         self.bounds = bounds
         self.counts = [UInt64](repeating: 0, count: bounds.count + 1)
     }
 
     /// Sorts an observation in.
-    public mutating func add(_ value: Double) {
+    package mutating func add(_ value: Double) {
         counts[bounds.firstIndex { value <= $0 } ?? bounds.count] += 1
         sum += value
     }
 }
 
 /// What the process itself uses, as client libraries for Prometheus name it.
-public struct ProcessUse: Sendable, Hashable {
+package struct ProcessUse: Sendable, Hashable {
     /// Resident memory, in bytes.
-    public var residentBytes: UInt64
+    package var residentBytes: UInt64
     /// Open file descriptors.
-    public var openFiles: Int
+    package var openFiles: Int
     /// Processor time in seconds, user and system.
-    public var cpuSeconds: Double
+    package var cpuSeconds: Double
 
     /// A use of these numbers.
-    public init(residentBytes: UInt64, openFiles: Int, cpuSeconds: Double) {
+    package init(residentBytes: UInt64, openFiles: Int, cpuSeconds: Double) {
         self.residentBytes = residentBytes
         self.openFiles = openFiles
         self.cpuSeconds = cpuSeconds

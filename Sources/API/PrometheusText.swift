@@ -1,15 +1,15 @@
 import FoundationEssentials
 
 /// The answer to `GET /metrics`: Prometheus' text format, version 0.0.4.
-public struct PrometheusText {
+package struct PrometheusText {
     /// The media type of the format.
-    public static let mediaType = "text/plain; version=0.0.4; charset=utf-8"
+    package static let mediaType = "text/plain; version=0.0.4; charset=utf-8"
 
     /// The text.
-    public private(set) var text = ""
+    package private(set) var text = ""
 
     /// Everything that the daemon tells of itself.
-    public init(_ status: Status, _ metrics: Metrics, _ process: ProcessUse?) {
+    package init(_ status: Status, _ metrics: Metrics, _ process: ProcessUse?) {
         family("fwmarkd_build_info", .gauge, "The version of the daemon, always 1.") { $0.sample(["version": status.version], 1) }
         family("fwmarkd_in_sync", .gauge, "Whether the kernel has the rules that the configuration in force wants.") {
             $0.sample([:], status.state == .inSync || status.state == .degraded ? 1 : 0)

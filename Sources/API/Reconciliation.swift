@@ -1,21 +1,21 @@
 /// The answer to `POST /v1/reload` and `POST /v1/reconcile`: what was found and done.
-public struct Reconciliation: Codable, Sendable, Hashable {
+package struct Reconciliation: Codable, Sendable, Hashable {
     /// The first of the changes in the order in which they were made; at most `changeLimit`.
-    public var changes: [ChangeMessage]
+    package var changes: [ChangeMessage]
     /// How many changes there were in all.
-    public var changeCount: Int
+    package var changeCount: Int
     /// What is not as it should be and cannot be mended by fwmarkd.
-    public var warnings: [String]
+    package var warnings: [String]
     /// How long it took.
-    public var milliseconds: Double
+    package var milliseconds: Double
     /// SHA-256 of the configuration in force.
-    public var sha256: String
+    package var sha256: String
 
     /// How many changes are told one by one.
-    public static let changeLimit = 1000
+    package static let changeLimit = 1000
 
     /// An answer of these parts.
-    public init(
+    package init(
         changes: [ChangeMessage], changeCount: Int, warnings: [String], milliseconds: Double, sha256: String
     ) {
         self.changes = changes
@@ -27,20 +27,20 @@ public struct Reconciliation: Codable, Sendable, Hashable {
 }
 
 /// One difference between a table and what it should be.
-public struct ChangeMessage: Codable, Sendable, Hashable {
+package struct ChangeMessage: Codable, Sendable, Hashable {
     /// `add`, `remove`, `move`, `add-chain`, `remove-chain`.
-    public var kind: String
+    package var kind: String
     /// `ipv4` or `ipv6`.
-    public var family: String
+    package var family: String
     /// `nat` or `mangle`.
-    public var table: String
+    package var table: String
     /// The chain.
-    public var chain: String
+    package var chain: String
     /// The difference in iptables syntax behind `+` or `-`; two lines for a rule that moves.
-    public var lines: [String]
+    package var lines: [String]
 
     /// A change of these parts.
-    public init(kind: String, family: String, table: String, chain: String, lines: [String]) {
+    package init(kind: String, family: String, table: String, chain: String, lines: [String]) {
         self.kind = kind
         self.family = family
         self.table = table
@@ -50,35 +50,35 @@ public struct ChangeMessage: Codable, Sendable, Hashable {
 }
 
 /// The answer to `GET /v1/rules`.
-public struct RuleList: Codable, Sendable, Hashable {
+package struct RuleList: Codable, Sendable, Hashable {
     /// Every rule of ours that stands in the kernel, our jumps included.
-    public var rules: [RuleMessage]
+    package var rules: [RuleMessage]
 
     /// A list of these rules.
-    public init(rules: [RuleMessage]) {
+    package init(rules: [RuleMessage]) {
         self.rules = rules
     }
 }
 
 /// A rule of ours as it stands in the kernel.
-public struct RuleMessage: Codable, Sendable, Hashable {
+package struct RuleMessage: Codable, Sendable, Hashable {
     /// `ipv4` or `ipv6`.
-    public var family: String
+    package var family: String
     /// `nat` or `mangle`.
-    public var table: String
+    package var table: String
     /// The chain.
-    public var chain: String
+    package var chain: String
     /// Its number in the chain, counted from 1.
-    public var number: Int
+    package var number: Int
     /// The rule as `iptables -S` prints it: `-A FWMARKD-MARK -d …`.
-    public var rule: String
+    package var rule: String
     /// Packets that matched.
-    public var packets: UInt64
+    package var packets: UInt64
     /// Their bytes, IP headers included.
-    public var bytes: UInt64
+    package var bytes: UInt64
 
     /// A rule of these parts.
-    public init(family: String, table: String, chain: String, number: Int, rule: String, packets: UInt64, bytes: UInt64) {
+    package init(family: String, table: String, chain: String, number: Int, rule: String, packets: UInt64, bytes: UInt64) {
         self.family = family
         self.table = table
         self.chain = chain

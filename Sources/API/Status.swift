@@ -1,9 +1,9 @@
-public import FoundationEssentials
+package import FoundationEssentials
 
 /// The answer to `GET /v1/status`.
-public struct Status: Codable, Sendable, Hashable {
+package struct Status: Codable, Sendable, Hashable {
     /// Whether the kernel has the rules that the file wants.
-    public enum State: String, Codable, Sendable, Hashable, CaseIterable {
+    package enum State: String, Codable, Sendable, Hashable, CaseIterable {
         /// It has.
         case inSync = "in-sync"
         /// It has not, and `on-drift` says to report only; or the repair is under way.
@@ -15,32 +15,32 @@ public struct Status: Codable, Sendable, Hashable {
     }
 
     /// Whether all is well.
-    public var state: State
+    package var state: State
     /// The daemon's version.
-    public var version: String
+    package var version: String
     /// The daemon's process.
-    public var pid: Int32
+    package var pid: Int32
     /// When it was started.
-    public var started: Date
+    package var started: Date
     /// What it works from.
-    public var configuration: ConfigurationStatus
+    package var configuration: ConfigurationStatus
     /// The last comparison that changed something, or failed, or was asked for; absent before the first.
-    public var lastReconcile: ReconcileStatus?
+    package var lastReconcile: ReconcileStatus?
     /// When the kernel was last seen to have the wanted rules, whole; absent before that.
-    public var lastVerified: Date?
+    package var lastVerified: Date?
     /// The tables that rules of ours are wanted or found in.
-    public var tables: [TableStatus]
+    package var tables: [TableStatus]
     /// Everything that marks, in the order of the file.
-    public var services: [ServiceStatus]
+    package var services: [ServiceStatus]
     /// Everything that translates, in the order in which the first match decides.
-    public var masquerades: [MasqueradeStatus]
+    package var masquerades: [MasqueradeStatus]
     /// What is not as it should be and cannot be mended by fwmarkd.
-    public var warnings: [String]
+    package var warnings: [String]
     /// The last thing that went wrong; absent if nothing did since the start.
-    public var lastError: TimedMessage?
+    package var lastError: TimedMessage?
 
     /// A status of these parts.
-    public init(
+    package init(
         state: State, version: String, pid: Int32, started: Date, configuration: ConfigurationStatus,
         lastReconcile: ReconcileStatus? = nil, lastVerified: Date? = nil, tables: [TableStatus] = [],
         services: [ServiceStatus] = [],
@@ -62,20 +62,20 @@ public struct Status: Codable, Sendable, Hashable {
 }
 
 /// What the daemon works from.
-public struct ConfigurationStatus: Codable, Sendable, Hashable {
+package struct ConfigurationStatus: Codable, Sendable, Hashable {
     /// The file.
-    public var path: String
+    package var path: String
     /// SHA-256 of what is in force, over the file and its `conf.d`, in lower-case hexadecimal.
-    public var sha256: String
+    package var sha256: String
     /// When what is in force was read.
-    public var loaded: Date
+    package var loaded: Date
     /// Whether what is in force is the last good configuration out of the state directory.
-    public var fallback: Bool
+    package var fallback: Bool
     /// What is wrong with the file as it stands; empty if it was read and found right.
-    public var faults: [FaultMessage]
+    package var faults: [FaultMessage]
 
     /// A status of these parts.
-    public init(path: String, sha256: String, loaded: Date, fallback: Bool = false, faults: [FaultMessage] = []) {
+    package init(path: String, sha256: String, loaded: Date, fallback: Bool = false, faults: [FaultMessage] = []) {
         self.path = path
         self.sha256 = sha256
         self.loaded = loaded
@@ -85,22 +85,22 @@ public struct ConfigurationStatus: Codable, Sendable, Hashable {
 }
 
 /// One thing that is wrong in a configuration file.
-public struct FaultMessage: Codable, Sendable, Hashable {
+package struct FaultMessage: Codable, Sendable, Hashable {
     /// The file's path.
-    public var file: String
+    package var file: String
     /// The line, counted from 1.
-    public var line: Int
+    package var line: Int
     /// The column in characters, counted from 1.
-    public var column: Int
+    package var column: Int
     /// The way to the value: `services[3].tcp[1]`.
-    public var path: String
+    package var path: String
     /// What is wrong.
-    public var problem: String
+    package var problem: String
     /// What is expected instead.
-    public var expected: String
+    package var expected: String
 
     /// A fault of these parts.
-    public init(file: String, line: Int, column: Int, path: String, problem: String, expected: String) {
+    package init(file: String, line: Int, column: Int, path: String, problem: String, expected: String) {
         self.file = file
         self.line = line
         self.column = column
@@ -110,40 +110,40 @@ public struct FaultMessage: Codable, Sendable, Hashable {
     }
 
     /// `file:line:column: path: what is wrong; what is expected`
-    public var text: String { "\(file):\(line):\(column): \(path.isEmpty ? "" : path + ": ")\(problem); expected \(expected)" }
+    package var text: String { "\(file):\(line):\(column): \(path.isEmpty ? "" : path + ": ")\(problem); expected \(expected)" }
 }
 
 /// Something that happened, and when.
-public struct TimedMessage: Codable, Sendable, Hashable {
+package struct TimedMessage: Codable, Sendable, Hashable {
     /// When.
-    public var time: Date
+    package var time: Date
     /// What.
-    public var message: String
+    package var message: String
 
     /// A message of that time.
-    public init(time: Date, message: String) {
+    package init(time: Date, message: String) {
         self.time = time
         self.message = message
     }
 }
 
 /// What a comparison found and did.
-public struct ReconcileStatus: Codable, Sendable, Hashable {
+package struct ReconcileStatus: Codable, Sendable, Hashable {
     /// What made the daemon compare.
-    public var trigger: Trigger
+    package var trigger: Trigger
     /// When it was done.
-    public var time: Date
+    package var time: Date
     /// How long it took, waiting for the xtables lock included.
-    public var milliseconds: Double
+    package var milliseconds: Double
     /// How many changes were found; made, unless it failed or `on-drift` is `report`.
-    public var changes: Int
+    package var changes: Int
     /// How often it was tried.
-    public var attempts: Int
+    package var attempts: Int
     /// Why it failed; absent if it did not.
-    public var error: String?
+    package var error: String?
 
     /// A status of these parts.
-    public init(trigger: Trigger, time: Date, milliseconds: Double, changes: Int, attempts: Int, error: String? = nil) {
+    package init(trigger: Trigger, time: Date, milliseconds: Double, changes: Int, attempts: Int, error: String? = nil) {
         self.trigger = trigger
         self.time = time
         self.milliseconds = milliseconds
@@ -154,7 +154,7 @@ public struct ReconcileStatus: Codable, Sendable, Hashable {
 }
 
 /// What makes the daemon compare.
-public enum Trigger: String, Codable, Sendable, Hashable, CaseIterable {
+package enum Trigger: String, Codable, Sendable, Hashable, CaseIterable {
     /// Its start.
     case boot
     /// SIGHUP, or a request to read the file again.
@@ -172,20 +172,20 @@ public enum Trigger: String, Codable, Sendable, Hashable, CaseIterable {
 }
 
 /// A table that rules of ours are wanted or found in.
-public struct TableStatus: Codable, Sendable, Hashable {
+package struct TableStatus: Codable, Sendable, Hashable {
     /// `ipv4` or `ipv6`.
-    public var family: String
+    package var family: String
     /// `nat` or `mangle`.
-    public var table: String
+    package var table: String
     /// How many chains of ours it has.
-    public var chains: Int
+    package var chains: Int
     /// How many rules stand in them.
-    public var rules: Int
+    package var rules: Int
     /// How many rules it has that are not ours, our jump left out.
-    public var foreignRules: Int
+    package var foreignRules: Int
 
     /// A status of these parts.
-    public init(family: String, table: String, chains: Int, rules: Int, foreignRules: Int) {
+    package init(family: String, table: String, chains: Int, rules: Int, foreignRules: Int) {
         self.family = family
         self.table = table
         self.chains = chains
@@ -195,24 +195,24 @@ public struct TableStatus: Codable, Sendable, Hashable {
 }
 
 /// A service and what it has seen.
-public struct ServiceStatus: Codable, Sendable, Hashable {
+package struct ServiceStatus: Codable, Sendable, Hashable {
     /// Its name.
-    public var name: String
+    package var name: String
     /// Its mark: decimal, or value and mask in hexadecimal.
-    public var mark: String
+    package var mark: String
     /// Its virtual addresses, with a prefix length where they are blocks.
-    public var addresses: [String]
+    package var addresses: [String]
     /// Its ports: `tcp/21`, `tcp/10000-20000`.
-    public var ports: [String]
+    package var ports: [String]
     /// The interface its packets come in by; absent: any.
-    public var inInterface: String?
+    package var inInterface: String?
     /// Packets that got the mark from its rules since these were made.
-    public var packets: UInt64
+    package var packets: UInt64
     /// Their bytes, IP headers included.
-    public var bytes: UInt64
+    package var bytes: UInt64
 
     /// A status of these parts.
-    public init(
+    package init(
         name: String, mark: String, addresses: [String], ports: [String], inInterface: String? = nil, packets: UInt64 = 0,
         bytes: UInt64 = 0
     ) {
@@ -227,26 +227,26 @@ public struct ServiceStatus: Codable, Sendable, Hashable {
 }
 
 /// A source translation and what it has seen.
-public struct MasqueradeStatus: Codable, Sendable, Hashable {
+package struct MasqueradeStatus: Codable, Sendable, Hashable {
     /// Its name.
-    public var name: String
+    package var name: String
     /// Whose packets.
-    public var sources: [String]
+    package var sources: [String]
     /// Their source ports: `tcp/20`; empty: every packet.
-    public var ports: [String]
+    package var ports: [String]
     /// Where they go; empty: anywhere.
-    public var destinations: [String]
+    package var destinations: [String]
     /// The interface they leave by; absent: any.
-    public var outInterface: String?
+    package var outInterface: String?
     /// What their source becomes: `masquerade` or an address.
-    public var to: String
+    package var to: String
     /// First packets of connections that were translated by its rules since these were made.
-    public var packets: UInt64
+    package var packets: UInt64
     /// Their bytes, IP headers included.
-    public var bytes: UInt64
+    package var bytes: UInt64
 
     /// A status of these parts.
-    public init(
+    package init(
         name: String, sources: [String], ports: [String], destinations: [String] = [], outInterface: String? = nil, to: String,
         packets: UInt64 = 0, bytes: UInt64 = 0
     ) {

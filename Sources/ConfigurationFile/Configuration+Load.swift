@@ -1,15 +1,15 @@
-internal import CDigest
+import CDigest
 import Glibc
-internal import Rules
+import Rules
 
 extension Configuration {
     /// The largest file that is read, in bytes.
-    public static let maximumFileSize = 16 << 20
+    package static let maximumFileSize = 16 << 20
 
     /// Reads a configuration file and `conf.d/*.yaml` beside it, in the order of their names.
     ///
     /// - Throws: every fault of all files. A file that is not there or cannot be read is one.
-    public static func load(path: String) throws(ConfigurationFaults) -> LoadedConfiguration {
+    package static func load(path: String) throws(ConfigurationFaults) -> LoadedConfiguration {
         var (paths, faults) = ([path], [Fault]())
         switch fragments(beside: path) {
         case .success(let fragments): paths += fragments
@@ -28,7 +28,7 @@ extension Configuration {
     /// Reads configuration files that are in memory.
     ///
     /// - Throws: every fault of all of them.
-    public static func load(_ texts: [ConfigurationText]) throws(ConfigurationFaults) -> LoadedConfiguration {
+    package static func load(_ texts: [ConfigurationText]) throws(ConfigurationFaults) -> LoadedConfiguration {
         try load(texts, [], paths: texts.map(\.path))
     }
 

@@ -1,4 +1,4 @@
-internal import Rules
+import Rules
 
 /// The values of a mapping by key.
 struct Members {

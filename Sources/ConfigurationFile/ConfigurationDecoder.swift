@@ -1,4 +1,4 @@
-internal import Rules
+import Rules
 
 /// Nodes as a configuration. Everything that is wrong is noted, and reading goes on behind it.
 struct ConfigurationDecoder {

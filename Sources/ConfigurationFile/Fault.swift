@@ -1,16 +1,16 @@
 /// One thing that is wrong in a configuration file.
-public struct Fault: Error, Sendable, Hashable {
+package struct Fault: Error, Sendable, Hashable {
     /// Where it stands.
-    public var position: SourcePosition
+    package var position: SourcePosition
     /// Which value is meant: `services[3].tcp[1]`; empty for the file as a whole.
-    public var path: String
+    package var path: String
     /// What is wrong.
-    public var problem: String
+    package var problem: String
     /// What is expected instead.
-    public var expected: String
+    package var expected: String
 
     /// A fault of these parts; problem and expectation are fragments without a full stop.
-    public init(position: SourcePosition, path: String, problem: String, expected: String) {
+    package init(position: SourcePosition, path: String, problem: String, expected: String) {
         self.position = position
         self.path = path
         self.problem = problem
@@ -20,37 +20,37 @@ public struct Fault: Error, Sendable, Hashable {
 
 extension Fault: CustomStringConvertible {
     /// `file:line:column: path: what is wrong; what is expected`
-    public var description: String {
+    package var description: String {
         "\(position): \(path.isEmpty ? "" : path + ": ")\(problem); expected \(expected)"
     }
 }
 
 /// Why a configuration was refused: every fault of it, in the order of files and lines.
-public struct ConfigurationFaults: Error, Sendable, Hashable, CustomStringConvertible {
+package struct ConfigurationFaults: Error, Sendable, Hashable, CustomStringConvertible {
     /// The faults; at least one.
-    public let faults: [Fault]
+    package let faults: [Fault]
 
     /// The refusal for these faults.
-    public init(_ faults: [Fault]) {
+    package init(_ faults: [Fault]) {
         self.faults = faults
     }
 
     /// A line for each fault.
-    public var description: String { faults.map(\.description).joined(separator: "\n") }
+    package var description: String { faults.map(\.description).joined(separator: "\n") }
 }
 
 /// A configuration that was read and found right, with what is known of its files.
-public struct LoadedConfiguration: Sendable, Hashable {
+package struct LoadedConfiguration: Sendable, Hashable {
     /// What the files say.
-    public var configuration: Configuration
+    package var configuration: Configuration
     /// The files in the order in which they were read, with their bytes.
-    public var files: [ConfigurationText]
+    package var files: [ConfigurationText]
     /// SHA-256 over names' last components and contents of all files, in lower-case hexadecimal: equal on two directors
     /// exactly when their files are.
-    public var sha256: String
+    package var sha256: String
 
     /// A configuration and where it came from.
-    public init(configuration: Configuration, files: [ConfigurationText], sha256: String) {
+    package init(configuration: Configuration, files: [ConfigurationText], sha256: String) {
         self.configuration = configuration
         self.files = files
         self.sha256 = sha256
@@ -58,14 +58,14 @@ public struct LoadedConfiguration: Sendable, Hashable {
 }
 
 /// The bytes of one configuration file.
-public struct ConfigurationText: Sendable, Hashable {
+package struct ConfigurationText: Sendable, Hashable {
     /// The file's path, as faults show it.
-    public var path: String
+    package var path: String
     /// Its contents.
-    public var bytes: [UInt8]
+    package var bytes: [UInt8]
 
     /// A file's path and contents.
-    public init(path: String, bytes: [UInt8]) {
+    package init(path: String, bytes: [UInt8]) {
         self.path = path
         self.bytes = bytes
     }

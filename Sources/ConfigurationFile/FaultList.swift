@@ -1,4 +1,4 @@
-internal import Rules
+import Rules
 
 /// Faults as they are found, with the way to the value that is being read.
 struct FaultList {

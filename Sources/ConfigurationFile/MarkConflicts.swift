@@ -1,4 +1,4 @@
-internal import Rules
+import Rules
 
 /// Two services that would give one packet two different marks, and an example of such packets.
 struct MarkConflict: Equatable {
@@ -216,7 +216,7 @@ private struct PortTree {
 extension Configuration {
     /// The pairs of services that would give some packet two different marks: of each later service the first earlier one, as
     /// indices into `services`.
-    public static func markConflicts(in services: [Service]) -> [(later: Int, earlier: Int)] {
+    package static func markConflicts(in services: [Service]) -> [(later: Int, earlier: Int)] {
         MarkConflicts.find(in: services).map { ($0.later, $0.earlier) }
     }
 }

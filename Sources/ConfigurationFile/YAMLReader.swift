@@ -1,5 +1,5 @@
-internal import CYAML
-internal import Rules
+import CYAML
+import Rules
 
 /// Reads one YAML document into nodes with libyaml, the language cut down to what a configuration needs: no anchors, no
 /// aliases, no tags, one document, bounded depth.

@@ -1,5 +1,5 @@
 /// How bad a finding is.
-public enum Severity: String, Sendable, Hashable, Codable, CaseIterable {
+package enum Severity: String, Sendable, Hashable, Codable, CaseIterable {
     /// Clients are refused, wait in vain, or come to the wrong place.
     case problem
     /// It may be meant so; if it is not, something does not work.
@@ -7,20 +7,20 @@ public enum Severity: String, Sendable, Hashable, Codable, CaseIterable {
 }
 
 /// One thing that can keep a service from working.
-public struct Finding: Sendable, Hashable, Codable {
+package struct Finding: Sendable, Hashable, Codable {
     /// The check's name.
-    public var check: String
+    package var check: String
     /// How bad it is.
-    public var severity: Severity
+    package var severity: Severity
     /// What was seen.
-    public var seen: String
+    package var seen: String
     /// Why it matters.
-    public var matters: String
+    package var matters: String
     /// What to type, or to write into which file; a line each.
-    public var advice: [String]
+    package var advice: [String]
 
     /// A finding of these parts.
-    public init(check: String, severity: Severity, seen: String, matters: String, advice: [String]) {
+    package init(check: String, severity: Severity, seen: String, matters: String, advice: [String]) {
         self.check = check
         self.severity = severity
         self.seen = seen
@@ -30,17 +30,17 @@ public struct Finding: Sendable, Hashable, Codable {
 }
 
 /// What a check came to.
-public struct Verdict: Sendable, Hashable {
+package struct Verdict: Sendable, Hashable {
     /// What it found; nothing where all is well.
-    public var findings: [Finding] = []
+    package var findings: [Finding] = []
     /// What it could not look at, and why: a sentence each.
-    public var notRun: [String] = []
+    package var notRun: [String] = []
 
     /// Nothing found.
-    public static let silent = Verdict()
+    package static let silent = Verdict()
 
     /// The check could not run for this reason.
-    public static func notRun(_ reason: String) -> Verdict {
+    package static func notRun(_ reason: String) -> Verdict {
         var verdict = Verdict()
         verdict.notRun = [reason]
         return verdict
@@ -48,7 +48,7 @@ public struct Verdict: Sendable, Hashable {
 }
 
 /// A question to the facts that has a clear answer. Pure: the same facts, the same verdict.
-public protocol Check: Sendable {
+package protocol Check: Sendable {
     /// The check's name, in small letters and dashes.
     static var name: String { get }
     /// Judges the facts.
@@ -63,21 +63,21 @@ extension Check {
 }
 
 /// Everything that outside our rules can keep a service from working, judged on one machine at one moment.
-public struct Examination: Sendable, Hashable, Codable {
+package struct Examination: Sendable, Hashable, Codable {
     /// A check that could not run, or not to its end.
-    public struct NotRun: Sendable, Hashable, Codable {
+    package struct NotRun: Sendable, Hashable, Codable {
         /// The check's name.
-        public var check: String
+        package var check: String
         /// Why.
-        public var reason: String
+        package var reason: String
     }
 
     /// What was found, problems first.
-    public var findings: [Finding]
+    package var findings: [Finding]
     /// What could not be looked at.
-    public var notRun: [NotRun]
+    package var notRun: [NotRun]
     /// The names of all checks.
-    public var checks: [String]
+    package var checks: [String]
 
     /// Every check there is.
     static let all: [any Check.Type] = [
@@ -87,7 +87,7 @@ public struct Examination: Sendable, Hashable, Codable {
     ]
 
     /// Has all checks judge the facts.
-    public init(of facts: Facts) {
+    package init(of facts: Facts) {
         var findings: [Finding] = []
         notRun = []
         for check in Examination.all {
@@ -100,5 +100,5 @@ public struct Examination: Sendable, Hashable, Codable {
     }
 
     /// Whether anything was found that keeps a service from working.
-    public var hasProblems: Bool { findings.contains { $0.severity == .problem } }
+    package var hasProblems: Bool { findings.contains { $0.severity == .problem } }
 }

@@ -1,6 +1,6 @@
-internal import ConfigurationFile
-internal import Netlink
-internal import Rules
+import ConfigurationFile
+import Netlink
+import Rules
 
 /// `ip_vs_ftp` rewrites what the servers announce; where they announce the VIP already, it makes a mess of it.
 enum IPVSFTPModule: Check {

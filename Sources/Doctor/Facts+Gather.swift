@@ -1,17 +1,17 @@
-public import ConfigurationFile
+package import ConfigurationFile
 import Glibc
-internal import Importer
-internal import Netfilter
-internal import Netlink
-internal import Planner
-internal import Rules
-internal import XTables
+import Importer
+import Netfilter
+import Netlink
+import Planner
+import Rules
+import XTables
 
 extension Facts {
     /// Looks at the machine, in the network namespace of the calling thread. Changes nothing, and makes no table by looking.
     ///
     /// - Throws: `UnreadableFile` for a `vsftpdPath` that cannot be read; everything else that cannot be found out is a fact itself.
-    public static func gather(_ configuration: Configuration, vsftpdPath: String?) throws(UnreadableFile) -> Facts {
+    package static func gather(_ configuration: Configuration, vsftpdPath: String?) throws(UnreadableFile) -> Facts {
         let modules = loadedModules()
         var facts = Facts(configuration)
         if let vsftpdPath {
@@ -32,11 +32,11 @@ extension Facts {
     }
 
     /// A file that cannot be read.
-    public struct UnreadableFile: Error, Sendable, Hashable, CustomStringConvertible {
+    package struct UnreadableFile: Error, Sendable, Hashable, CustomStringConvertible {
         /// The kernel's number of the error.
-        public let errno: CInt
+        package let errno: CInt
         /// Which file, and why.
-        public let description: String
+        package let description: String
     }
 
     // MARK: - Netfilter

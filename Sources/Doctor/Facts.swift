@@ -1,31 +1,31 @@
-public import ConfigurationFile
-public import Importer
-public import Netlink
-public import Rules
+package import ConfigurationFile
+package import Importer
+package import Netlink
+package import Rules
 
 /// What is known of the machine around our rules: gathered once, judged by the checks.
-public struct Facts: Sendable {
+package struct Facts: Sendable {
     /// The configuration that should work here.
-    public var configuration: Configuration
+    package var configuration: Configuration
     /// What the kernel lacks of x_tables for the configuration, by family: sentences, or why it cannot be asked.
-    public var missing: [Family: Answer<[String]>]
+    package var missing: [Family: Answer<[String]>]
     /// The rules of nat and mangle, ours included.
-    public var rules: Answer<FoundRules>
+    package var rules: Answer<FoundRules>
     /// The virtual services of IPVS.
-    public var ipvs: IPVSState
+    package var ipvs: IPVSState
     /// Kernel settings by their names (`net.ipv4.ip_forward`); absent ones are missing.
-    public var settings: [String: String]
+    package var settings: [String: String]
     /// The names of loaded modules, and of parts that are built in.
-    public var modules: Set<String>
+    package var modules: Set<String>
     /// Routing rules, routes and addresses.
-    public var routing: Answer<RoutingState>
+    package var routing: Answer<RoutingState>
     /// Rules of nf_tables that mark or translate.
-    public var nftRules: Answer<[NftRule]>
+    package var nftRules: Answer<[NftRule]>
     /// The FTP servers' configuration; nil: none was given.
-    public var vsftpd: VsftpdConfiguration?
+    package var vsftpd: VsftpdConfiguration?
 
     /// Facts of these parts; those left out are as on a machine where all is well and nobody else has rules.
-    public init(
+    package init(
         _ configuration: Configuration,
         missing: [Family: Answer<[String]>] = [:],
         rules: Answer<FoundRules> = .known(FoundRules(parsing: "")),
@@ -49,7 +49,7 @@ public struct Facts: Sendable {
 }
 
 /// A fact, or why it is not known.
-public enum Answer<Value: Sendable>: Sendable {
+package enum Answer<Value: Sendable>: Sendable {
     /// What was found.
     case known(Value)
     /// Why it could not be found out.
@@ -57,7 +57,7 @@ public enum Answer<Value: Sendable>: Sendable {
 }
 
 /// What is known of IPVS.
-public enum IPVSState: Sendable, Hashable {
+package enum IPVSState: Sendable, Hashable {
     /// The kernel has no IPVS, neither loaded nor as a module that could be.
     case absent
     /// Its virtual services; none while the module is not loaded.
@@ -67,32 +67,32 @@ public enum IPVSState: Sendable, Hashable {
 }
 
 /// A virtual service of IPVS.
-public struct VirtualService: Sendable, Hashable {
+package struct VirtualService: Sendable, Hashable {
     /// The firewall mark it is for; nil: for an address and a port.
-    public var mark: UInt32?
+    package var mark: UInt32?
     /// How it picks a real server: `rr`.
-    public var scheduler: String
+    package var scheduler: String
     /// How long a client stays with its real server, in seconds; nil: for one connection.
-    public var persistence: Int?
+    package var persistence: Int?
     /// The real servers.
-    public var realServers: [RealServer]
+    package var realServers: [RealServer]
 
     /// A real server of a virtual service.
-    public struct RealServer: Sendable, Hashable {
+    package struct RealServer: Sendable, Hashable {
         /// Its address.
-        public var address: Address
+        package var address: Address
         /// `Masq`, `Route`, `Tunnel` or `Local`.
-        public var forwarding: String
+        package var forwarding: String
 
         /// A real server of these parts.
-        public init(address: Address, forwarding: String) {
+        package init(address: Address, forwarding: String) {
             self.address = address
             self.forwarding = forwarding
         }
     }
 
     /// A virtual service of these parts.
-    public init(mark: UInt32?, scheduler: String = "rr", persistence: Int? = nil, realServers: [RealServer] = []) {
+    package init(mark: UInt32?, scheduler: String = "rr", persistence: Int? = nil, realServers: [RealServer] = []) {
         self.mark = mark
         self.scheduler = scheduler
         self.persistence = persistence
@@ -101,7 +101,7 @@ public struct VirtualService: Sendable, Hashable {
 
     /// The virtual services in the text of `/proc/net/ip_vs` (`ip_vs_info_seq_show` of `net/netfilter/ipvs/ip_vs_ctl.c`). Those for an
     /// IPv4 and an IPv6 mark look alike there.
-    public static func all(in text: String) -> [VirtualService] {
+    package static func all(in text: String) -> [VirtualService] {
         var services: [VirtualService] = []
         for line in text.split(separator: "\n") {
             let words = line.split(separator: " ").map(String.init)

@@ -1,7 +1,7 @@
-internal import ConfigurationFile
-internal import Importer
-internal import Netlink
-internal import Rules
+import ConfigurationFile
+import Importer
+import Netlink
+import Rules
 
 /// A mark that no virtual service is for leads nowhere.
 enum VirtualServices: Check {

@@ -1,6 +1,6 @@
-internal import ConfigurationFile
-internal import Netlink
-internal import Rules
+import ConfigurationFile
+import Netlink
+import Rules
 
 /// The kernel must have the legacy x_tables, with the matches and targets that our rules are made of.
 enum LegacyTables: Check {

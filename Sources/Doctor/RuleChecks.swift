@@ -1,7 +1,7 @@
-internal import ConfigurationFile
-internal import Importer
-internal import Netlink
-internal import Rules
+import ConfigurationFile
+import Importer
+import Netlink
+import Rules
 
 /// Another rule that sets the same bits of the mark.
 enum ForeignMarks: Check {

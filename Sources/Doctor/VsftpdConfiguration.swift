@@ -1,14 +1,14 @@
-internal import Rules
+import Rules
 
 /// The settings of a vsftpd.conf that matter behind IPVS (vsftpd.conf(5)).
-public struct VsftpdConfiguration: Sendable, Hashable {
+package struct VsftpdConfiguration: Sendable, Hashable {
     /// The file's path, for messages.
-    public let path: String
+    package let path: String
     /// The settings by name; the last of equal ones counts.
-    public let settings: [String: String]
+    package let settings: [String: String]
 
     /// Reads the text of a vsftpd.conf: `name=value` without blanks around the sign, and lines that begin with `#`.
-    public init(path: String, text: String) {
+    package init(path: String, text: String) {
         self.path = path
         var settings: [String: String] = [:]
         for line in text.split(whereSeparator: \.isNewline) where !line.hasPrefix("#") {

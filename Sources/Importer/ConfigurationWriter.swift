@@ -1,5 +1,5 @@
-internal import ConfigurationFile
-internal import Rules
+import ConfigurationFile
+import Rules
 
 extension Configuration {
     /// The file that says this, entries and `hook-position` alone; empty if there is nothing to say.

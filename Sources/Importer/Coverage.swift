@@ -1,12 +1,12 @@
-public import ConfigurationFile
-internal import Rules
+package import ConfigurationFile
+import Rules
 
 extension ImportedRules {
     /// The originals that the configuration stands for: with it in the kernel, and without them, every packet gets what they gave
     /// it.
     ///
     /// The import must have been made for the configuration's `hook-position`.
-    public func covered(by configuration: Configuration) -> [FoundRule] {
+    package func covered(by configuration: Configuration) -> [FoundRule] {
         let services = configuration.allServices
         let masquerades = configuration.allMasquerades
         return marks.filter { $0.isCovered(by: services) }.map(\.rule)

@@ -1,21 +1,21 @@
-public import Rules
+package import Rules
 
 /// A rule that is not ours and that packets meet behind a hook.
-public struct MetRule: Sendable, Hashable {
+package struct MetRule: Sendable, Hashable {
     /// The rule.
-    public let rule: FoundRule
+    package let rule: FoundRule
     /// Whether it may keep packets from the rules behind it.
-    public let mayEnd: Bool
+    package let mayEnd: Bool
     /// Whether it may change packets' marks.
-    public let mayMark: Bool
+    package let mayMark: Bool
     /// Whether packets meet it before the jump into our chain. False without such a jump.
-    public let isBeforeOurs: Bool
+    package let isBeforeOurs: Bool
 }
 
 extension FoundRules {
     /// The rules that are not ours and that packets meet behind the hook, in their order. A jump under conditions is one rule,
     /// which may do what the rules of its chain do.
-    public func rulesMet(_ family: Family, _ table: Table, hook: ChainName) -> [MetRule] {
+    package func rulesMet(_ family: Family, _ table: Table, hook: ChainName) -> [MetRule] {
         let walk = HookWalk(chains(family, table.rawValue), hook: hook)
         return walk.items.enumerated().map { index, item in
             MetRule(

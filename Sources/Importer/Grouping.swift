@@ -1,5 +1,5 @@
-internal import ConfigurationFile
-internal import Rules
+import ConfigurationFile
+import Rules
 
 /// Names for entries: what rules say in their remarks, else what their ports are known for, else what they do.
 struct EntryNames {

@@ -1,4 +1,4 @@
-internal import Rules
+import Rules
 
 /// The rules that packets meet behind one hook of a table, in the order in which they meet them.
 ///

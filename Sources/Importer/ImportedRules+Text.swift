@@ -1,9 +1,9 @@
-internal import ConfigurationFile
-internal import Rules
+import ConfigurationFile
+import Rules
 
 extension ImportedRules {
     /// The configuration file, with everything that is not in it as remarks.
-    public var text: String {
+    package var text: String {
         var lines = ["# Made by `fwmarkctl import`. Give the services names that say what they are."]
         if configuration.daemon.hookPosition == .last {
             lines.append("# The jump goes to the end of its chains: rules that stay where they are decide before.")

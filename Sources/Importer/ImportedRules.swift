@@ -1,29 +1,29 @@
-public import ConfigurationFile
-internal import Rules
+package import ConfigurationFile
+import Rules
 
 /// What found rules are as a configuration.
 ///
 /// The configuration does to every packet what the imported rules did, with the rules that are not imported still in their
 /// places: where one of those would come in between, the rule is not imported either, and the reason says so.
-public struct ImportedRules: Sendable {
+package struct ImportedRules: Sendable {
     /// Rules that are not imported for one reason.
-    public struct Leftover: Sendable, Hashable {
+    package struct Leftover: Sendable, Hashable {
         /// Why, as a phrase.
-        public let reason: String
+        package let reason: String
         /// The rules, in the order in which they were found.
-        public internal(set) var rules: [FoundRule]
+        package internal(set) var rules: [FoundRule]
     }
 
     /// The configuration, whose entries have no true positions.
-    public private(set) var configuration = Configuration()
+    package private(set) var configuration = Configuration()
     /// The rules that the configuration stands for.
-    public private(set) var originals: [FoundRule] = []
+    package private(set) var originals: [FoundRule] = []
     /// All other rules of mangle and nat but ours, and of other tables those that mark or translate.
-    public private(set) var leftovers: [Leftover] = []
+    package private(set) var leftovers: [Leftover] = []
     /// How many further rules there are in tables that fwmarkd has nothing to do with, by table.
-    public private(set) var untouched: [FoundRules.TableName: Int] = [:]
+    package private(set) var untouched: [FoundRules.TableName: Int] = [:]
     /// Lines of the file that nothing is known of.
-    public let strayLines: [FoundRules.StrayLine]
+    package let strayLines: [FoundRules.StrayLine]
 
     /// What stands for itself, for the check against a configuration that exists.
     private(set) var marks: [MarkCandidate] = []
@@ -32,7 +32,7 @@ public struct ImportedRules: Sendable {
     /// Makes a configuration of the rules.
     ///
     /// - Parameter position: where the jumps into our chains stand; nil: where more rules can be imported.
-    public init(_ found: FoundRules, hookPosition position: DaemonSettings.HookPosition? = nil) {
+    package init(_ found: FoundRules, hookPosition position: DaemonSettings.HookPosition? = nil) {
         strayLines = found.strayLines
         let positions = position.map { [$0] } ?? [.first, .last]
         let tries = positions.map { Sorting(found, $0) }

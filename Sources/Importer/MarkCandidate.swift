@@ -1,5 +1,5 @@
-internal import ConfigurationFile
-internal import Rules
+import ConfigurationFile
+import Rules
 
 /// A rule that marks what a service of the configuration could mark.
 struct MarkCandidate {

@@ -1,5 +1,5 @@
-internal import ConfigurationFile
-internal import Rules
+import ConfigurationFile
+import Rules
 
 /// A rule that translates what an entry of `masquerade:` could translate.
 struct TranslationCandidate {

@@ -1,4 +1,4 @@
-internal import API
+import API
 import FoundationEssentials
 
 /// The last events, and who follows them.

@@ -1,8 +1,8 @@
-internal import API
-internal import ConfigurationFile
+import API
+import ConfigurationFile
 import FoundationEssentials
-internal import Planner
-internal import Systemd
+import Planner
+import Systemd
 
 extension Keeper {
     func use(_ loaded: LoadedConfiguration, isFallback: Bool) {

@@ -1,9 +1,9 @@
-internal import API
-internal import ConfigurationFile
+import API
+import ConfigurationFile
 import FoundationEssentials
-internal import Netfilter
-internal import Reconciler
-internal import Rules
+import Netfilter
+import Reconciler
+import Rules
 
 extension Keeper {
     func sizes() throws(NetfilterError) -> [TableID: TableSize] {

@@ -1,10 +1,10 @@
-internal import API
-internal import ConfigurationFile
+import API
+import ConfigurationFile
 import FoundationEssentials
-internal import Logging
-internal import Netfilter
-internal import Reconciler
-internal import Rules
+import Logging
+import Netfilter
+import Reconciler
+import Rules
 
 extension Keeper {
     var reconciler: Reconciler<Store> {

@@ -1,10 +1,10 @@
-internal import API
-internal import ConfigurationFile
+import API
+import ConfigurationFile
 import FoundationEssentials
-internal import Logging
-internal import Reconciler
-internal import Rules
-internal import Systemd
+import Logging
+import Reconciler
+import Rules
+import Systemd
 
 extension Keeper {
     func answer(_ result: Result<Outcome, ReconcileError>) -> Result<Reconciliation, Problem> {

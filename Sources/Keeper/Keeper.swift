@@ -1,26 +1,26 @@
-public import API
-public import ConfigurationFile
+package import API
+package import ConfigurationFile
 import FoundationEssentials
-public import Logging
-internal import Netfilter
-internal import Planner
-public import Reconciler
-internal import Rules
-public import Systemd
+package import Logging
+import Netfilter
+import Planner
+package import Reconciler
+import Rules
+package import Systemd
 
 /// Why the daemon cannot start.
-public struct BootFailure: Error, Sendable, CustomStringConvertible {
+package struct BootFailure: Error, Sendable, CustomStringConvertible {
     /// Everything that is wrong, a line each.
-    public let description: String
+    package let description: String
 }
 
 /// Keeps the kernel's rules as the configuration wants them: at the start, when the file changes, and when somebody alters them.
 ///
 /// The one owner of the kernel's tables in the daemon. Everything it does happens in turn; what it knows stands on the board,
 /// where it can be read without waiting for it.
-public actor Keeper<Store: RuleStore, Time: Clock> where Time.Duration == Duration {
+package actor Keeper<Store: RuleStore, Time: Clock> where Time.Duration == Duration {
     /// What the daemon tells about itself.
-    public nonisolated let board: StatusBoard
+    package nonisolated let board: StatusBoard
 
     let configurationPath: String
     let lastGood: LastGood
@@ -52,7 +52,7 @@ public actor Keeper<Store: RuleStore, Time: Clock> where Time.Duration == Durati
     /// - Parameters:
     ///   - executor: runs the keeper; a thread of its own, since commits and waiting for the xtables lock block it.
     ///   - configurationPath: the file; `conf.d` is looked for beside it.
-    public init(
+    package init(
         _ store: Store, configurationPath: String, lastGood: LastGood, board: StatusBoard, notifier: ServiceNotifier, log: Logger,
         clock: Time, executor: any SerialExecutor
     ) {
@@ -70,17 +70,17 @@ public actor Keeper<Store: RuleStore, Time: Clock> where Time.Duration == Durati
     }
 
     /// The keeper's own thread.
-    public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     /// Where metrics are to be served over TCP, as the configuration in force says.
-    public var metricsListen: ListenAddress? { inForce.configuration.daemon.metricsListen }
+    package var metricsListen: ListenAddress? { inForce.configuration.daemon.metricsListen }
 
     // MARK: - What is asked of it
 
     /// Reads the file, or the last good configuration where the file is missing or bad. To be called once, first.
     ///
     /// - Throws: when there is neither a good file nor a last good configuration.
-    public func load() throws(BootFailure) {
+    package func load() throws(BootFailure) {
         do throws(ConfigurationFaults) {
             use(try Configuration.load(path: configurationPath), isFallback: false)
         } catch {
@@ -94,7 +94,7 @@ public actor Keeper<Store: RuleStore, Time: Clock> where Time.Duration == Durati
     /// `failed`, and `tick` tries again.
     /// - Returns: whether the kernel has the rules of the file itself.
     /// - Throws: when the kernel cannot have such rules at all.
-    public func start() async throws -> Bool {
+    package func start() async throws -> Bool {
         try await inTurn {
             self.record(
                 .started, "fwmarkd \(API.version) works from \(self.isFallback ? self.lastGood.path : self.configurationPath)")
@@ -108,7 +108,7 @@ public actor Keeper<Store: RuleStore, Time: Clock> where Time.Duration == Durati
     }
 
     /// Reads the file again and brings the kernel to it; a bad file changes nothing.
-    public func reload() async -> Result<Reconciliation, Problem> {
+    package func reload() async -> Result<Reconciliation, Problem> {
         await inTurn {
             self.notifier.send(.reloading, .status("reading \(self.configurationPath)"))
             defer { self.announce() }
@@ -127,19 +127,19 @@ public actor Keeper<Store: RuleStore, Time: Clock> where Time.Duration == Durati
     }
 
     /// Compares the kernel with the configuration in force, and mends it also where `on-drift` says to report only.
-    public func reconcile() async -> Result<Reconciliation, Problem> {
+    package func reconcile() async -> Result<Reconciliation, Problem> {
         await inTurn { self.answer(await self.reconcile(.request)) }
     }
 
     /// Somebody may have changed a table: compares, unless a pause is being made.
-    public func tablesMayHaveChanged() async {
+    package func tablesMayHaveChanged() async {
         await inTurn { if self.retryDue == nil { await self.compare(.lock) } }
     }
 
     /// Does what is due: an attempt that was put off, the full comparison, the look at the tables' sizes.
     ///
     /// - Returns: how long nothing more will be due.
-    public func tick() async -> Duration {
+    package func tick() async -> Duration {
         await inTurn {
             let settings = self.inForce.configuration.daemon
             if let due = self.retryDue {
@@ -157,7 +157,7 @@ public actor Keeper<Store: RuleStore, Time: Clock> where Time.Duration == Durati
     }
 
     /// The daemon stops: the rules stay or go, as `on-stop` says.
-    public func stop() async {
+    package func stop() async {
         await inTurn {
             self.notifier.send(.stopping)
             guard self.inForce.configuration.daemon.onStop == .remove else {

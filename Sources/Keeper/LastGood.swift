@@ -1,22 +1,22 @@
-internal import API
-public import ConfigurationFile
+import API
+package import ConfigurationFile
 import FoundationEssentials
 import Glibc
 
 /// The last configuration that was put into the kernel, kept for a boot at which the file is missing or bad.
-public struct LastGood: Sendable {
+package struct LastGood: Sendable {
     /// The file that holds it.
-    public let path: String
+    package let path: String
 
     /// Kept in the directory, which has to exist.
-    public init(stateDirectory: String) { path = stateDirectory + "/last-good.json" }
+    package init(stateDirectory: String) { path = stateDirectory + "/last-good.json" }
 
     /// Why the kept configuration cannot be used or written.
-    public struct Failure: Error, Sendable, Hashable, CustomStringConvertible {
+    package struct Failure: Error, Sendable, Hashable, CustomStringConvertible {
         /// What happened, to which file, for the person at the terminal.
-        public let description: String
+        package let description: String
         /// Whether there simply is none.
-        public let isMissing: Bool
+        package let isMissing: Bool
 
         init(_ description: String, isMissing: Bool = false) {
             self.description = description
@@ -41,7 +41,7 @@ public struct LastGood: Sendable {
     /// Reads it back.
     ///
     /// - Throws: when there is none, or it is cut off or altered, or is no configuration (any more).
-    public func load() throws(Failure) -> LoadedConfiguration {
+    package func load() throws(Failure) -> LoadedConfiguration {
         let contents: Contents
         do {
             contents = try JSON.decode(Contents.self, from: try read())
@@ -67,7 +67,7 @@ public struct LastGood: Sendable {
     }
 
     /// Writes it: whole or not at all, and on the disk when this returns.
-    public func save(_ configuration: LoadedConfiguration) throws(Failure) {
+    package func save(_ configuration: LoadedConfiguration) throws(Failure) {
         let files = configuration.files.map { Contents.File(path: $0.path, text: String(decoding: $0.bytes, as: UTF8.self)) }
         let bytes = JSON.encode(Contents(format: LastGood.format, sha256: configuration.sha256, files: files))
         let temporary = path + ".new"

@@ -1,20 +1,20 @@
-public import API
-public import ConfigurationFile
+package import API
+package import ConfigurationFile
 import FoundationEssentials
 import Synchronization
 
 /// What the keeper tells of itself, readable at any time and by anybody without waiting for the kernel.
-public final class StatusBoard: Sendable {
+package final class StatusBoard: Sendable {
     /// One consistent view.
-    public struct Contents: Sendable {
+    package struct Contents: Sendable {
         /// The status, without what has to be read from the kernel: tables and counters.
-        public var status: Status
+        package var status: Status
         /// What is in force.
-        public var configuration: Configuration
+        package var configuration: Configuration
         /// What was counted.
-        public var metrics: Metrics
+        package var metrics: Metrics
         /// Rises whenever something on the board changes.
-        public internal(set) var revision: UInt64 = 0
+        package internal(set) var revision: UInt64 = 0
     }
 
     private struct State {
@@ -25,7 +25,7 @@ public final class StatusBoard: Sendable {
     private let state: Mutex<State>
 
     /// An empty board of a daemon that works from the file.
-    public init(configurationPath: String, pid: Int32) {
+    package init(configurationPath: String, pid: Int32) {
         let now = Date.now
         let status = Status(
             state: .failed, version: API.version, pid: pid, started: now,
@@ -35,14 +35,14 @@ public final class StatusBoard: Sendable {
     }
 
     /// What the board says now.
-    public var contents: Contents { state.withLock { $0.contents } }
+    package var contents: Contents { state.withLock { $0.contents } }
 
     /// The events that are kept, oldest first.
-    public var events: [Event] { state.withLock { $0.events.events } }
+    package var events: [Event] { state.withLock { $0.events.events } }
 
     /// The events that are kept, and a stream of all that follow. Who takes them too slowly gets one of the kind `missed` in
     /// place of those left out.
-    public func follow() -> (past: [Event], following: AsyncStream<Event>) {
+    package func follow() -> (past: [Event], following: AsyncStream<Event>) {
         let (stream, continuation) = AsyncStream.makeStream(
             of: Event.self, bufferingPolicy: .bufferingNewest(EventLog.followerBacklog))
         return state.withLock { state in
@@ -53,7 +53,7 @@ public final class StatusBoard: Sendable {
     }
 
     /// Ends the streams of all followers.
-    public func endFollowing() {
+    package func endFollowing() {
         // Outside the lock, which the end of a stream takes.
         for follower in state.withLock({ $0.events.takeFollowers() }) { follower.finish() }
     }

@@ -1,8 +1,8 @@
-public import API
-public import ConfigurationFile
-public import Netfilter
-public import Planner
-internal import Rules
+package import API
+package import ConfigurationFile
+package import Netfilter
+package import Planner
+import Rules
 
 extension Status {
     /// The status with what the tables say: rules, and what each service and each translation has seen.
@@ -10,7 +10,7 @@ extension Status {
     /// - Parameters:
     ///   - owners: whose the rules of the configuration are.
     ///   - tables: the tables that exist, read at one moment each.
-    public func filled(_ configuration: Configuration, _ owners: RuleOwners, _ tables: [TableSnapshot]) -> Status {
+    package func filled(_ configuration: Configuration, _ owners: RuleOwners, _ tables: [TableSnapshot]) -> Status {
         var status = self
         let seen = CountersByName(tables, owners)
         status.tables = tables.filter { $0.chains.contains { $0.name.isOurs } }.map { TableStatus($0) }
@@ -35,7 +35,7 @@ extension Status {
 
 extension RuleList {
     /// Every rule of ours in the tables, our jumps included.
-    public init(_ tables: [TableSnapshot]) {
+    package init(_ tables: [TableSnapshot]) {
         var rules: [RuleMessage] = []
         for table in tables {
             for chain in table.chains {

@@ -1,5 +1,5 @@
-internal import CNetfilter
-internal import Rules
+import CNetfilter
+import Rules
 
 /// Entries as rules: what `Rules.Rule` has words for becomes one; anything else is kept as it is.
 struct EntryDecoder {

@@ -1,6 +1,6 @@
-internal import CNetfilter
+import CNetfilter
 import Glibc
-internal import Rules
+import Rules
 
 /// Rules as the kernel takes them: an `ipt_entry` or `ip6t_entry`, its matches and its target in one piece.
 ///

@@ -1,5 +1,5 @@
-internal import CNetfilter
-internal import Rules
+import CNetfilter
+import Rules
 
 /// Where the members of `struct ipt_entry` and `struct ip6t_entry` lie, in bytes from the entry's start; all taken from the
 /// kernel's headers. Multi-byte members are in the machine's byte order, except addresses, which are in network order.

@@ -1,5 +1,5 @@
-internal import CNetfilter
-internal import Rules
+import CNetfilter
+import Rules
 
 /// One entry within the bytes of a table, whose bounds were checked: every match and the target lie inside it, each with room
 /// for its header.

@@ -1,5 +1,5 @@
-internal import CNetfilter
-internal import Rules
+import CNetfilter
+import Rules
 
 /// A match or a target that the kernel must have.
 struct Extension: Hashable {

@@ -1,9 +1,9 @@
-internal import CNetfilter
+import CNetfilter
 import Glibc
-public import Rules
+package import Rules
 
 /// Rules in order: such as stand in the kernel, of which each is decoded when it is looked at, or such as are wanted.
-public struct KernelRules: RandomAccessCollection, Sendable {
+package struct KernelRules: RandomAccessCollection, Sendable {
     private enum Storage: Sendable {
         case entries(TableImage, Range<Int>)
         case rules([Rule])
@@ -13,19 +13,19 @@ public struct KernelRules: RandomAccessCollection, Sendable {
     private let storage: Storage
 
     /// These rules, which have seen nothing yet.
-    public init(_ rules: [Rule]) { storage = .rules(rules) }
+    package init(_ rules: [Rule]) { storage = .rules(rules) }
 
     /// These rules with their counters.
-    public init(_ rules: [KernelRule]) { storage = .values(rules) }
+    package init(_ rules: [KernelRule]) { storage = .values(rules) }
 
     /// The rules in the entries of these numbers.
     init(_ image: TableImage, _ entries: Range<Int>) { storage = .entries(image, entries) }
 
     /// The number of the first rule: 0.
-    public var startIndex: Int { 0 }
+    package var startIndex: Int { 0 }
 
     /// How many rules there are.
-    public var endIndex: Int {
+    package var endIndex: Int {
         switch storage {
         case .entries(_, let entries): entries.count
         case .rules(let rules): rules.count
@@ -34,7 +34,7 @@ public struct KernelRules: RandomAccessCollection, Sendable {
     }
 
     /// The rule of that number, counted from 0.
-    public subscript(index: Int) -> KernelRule {
+    package subscript(index: Int) -> KernelRule {
         switch storage {
         case .entries(let image, let entries): image.rule(entries.lowerBound + index)
         case .rules(let rules): KernelRule(.rule(rules[index]))
@@ -43,7 +43,7 @@ public struct KernelRules: RandomAccessCollection, Sendable {
     }
 
     /// The numbers of the rules that lead into a chain of ours.
-    public var leadingIntoOurChains: [Int] {
+    package var leadingIntoOurChains: [Int] {
         guard case .entries(let image, let entries) = storage else {
             return indices.filter { self[$0].content.chain?.isOurs == true }
         }
@@ -51,7 +51,7 @@ public struct KernelRules: RandomAccessCollection, Sendable {
     }
 
     /// The chains that rules lead to.
-    public var targets: [ChainName] {
+    package var targets: [ChainName] {
         guard case .rules(let rules) = storage else { return compactMap(\.content.chain) }
         return rules.compactMap(\.target.chain)
     }
@@ -60,7 +60,7 @@ public struct KernelRules: RandomAccessCollection, Sendable {
     ///
     /// Wanted rules are compared with standing ones by the bytes that they would have. Where bytes differ the rules may still say
     /// the same; then the decoded rules decide.
-    public func commonEnds(with wanted: KernelRules) -> (head: Int, tail: Int) {
+    package func commonEnds(with wanted: KernelRules) -> (head: Int, tail: Int) {
         guard case .entries(let image, let entries) = storage, case .rules(let rules) = wanted.storage, !entries.isEmpty else {
             return commonEnds(with: wanted) { self[$0].content == wanted[$1].content }
         }
@@ -101,15 +101,15 @@ public struct KernelRules: RandomAccessCollection, Sendable {
 
 extension KernelRules: Hashable {
     /// Whether the lists have the same rules with the same counters.
-    public static func == (left: KernelRules, right: KernelRules) -> Bool { left.elementsEqual(right) }
+    package static func == (left: KernelRules, right: KernelRules) -> Bool { left.elementsEqual(right) }
 
     /// The hash of the rules, in order.
-    public func hash(into hasher: inout Hasher) {
+    package func hash(into hasher: inout Hasher) {
         for rule in self { hasher.combine(rule) }
     }
 }
 
 extension KernelRules: ExpressibleByArrayLiteral {
     /// The rules between the brackets.
-    public init(arrayLiteral elements: KernelRule...) { self.init(elements) }
+    package init(arrayLiteral elements: KernelRule...) { self.init(elements) }
 }

@@ -1,25 +1,25 @@
-internal import CNetfilter
+import CNetfilter
 import Glibc
-public import Rules
+package import Rules
 
 /// The kernel's legacy x_tables in the network namespace of the calling thread.
 ///
 /// Reading (`snapshot`, `size`) may happen anywhere at any time. Writing is for one caller at a time, who holds the xtables
 /// lock from the reading that the changes were computed from to the reading that proves them.
-public struct KernelTables: Sendable {
+package struct KernelTables: Sendable {
     /// The xtables lock's file.
-    public let lockPath: String
+    package let lockPath: String
     private let buffers = TableBuffers()
 
     /// The tables behind this lock.
-    public init(lockPath: String = XtablesLock.defaultPath) {
+    package init(lockPath: String = XtablesLock.defaultPath) {
         self.lockPath = lockPath
     }
 
     /// Runs `body` while holding the xtables lock; nil, and nothing has run, while another program holds it.
     ///
     /// - Throws: `lockUnavailable`; `body` has not run then.
-    public func withLockIfFree<Result>(_ body: () -> Result) throws(NetfilterError) -> Result? {
+    package func withLockIfFree<Result>(_ body: () -> Result) throws(NetfilterError) -> Result? {
         guard let lock = try XtablesLock(ifFreeAt: lockPath) else { return nil }
         let result = body()
         _ = consume lock
@@ -31,7 +31,7 @@ public struct KernelTables: Sendable {
     /// A kernel without the family's tables, or without the family, has none. Only the superuser's group may read the list;
     /// a program that may not is told that the table exists, and asking for its contents gives the answer: the kernel's
     /// refusal, or, to one with the capabilities alone, the table, made in that moment if there was none.
-    public func exists(_ id: TableID) throws(NetfilterError) -> Bool {
+    package func exists(_ id: TableID) throws(NetfilterError) -> Bool {
         // The thread's own entry: /proc/net shows the namespace of the process's first thread.
         let path = "/proc/thread-self/net/\(id.family == .ipv4 ? "ip_tables_names" : "ip6_tables_names")"
         let names: [UInt8]
@@ -48,14 +48,14 @@ public struct KernelTables: Sendable {
     }
 
     /// The table's size; nil if the namespace has no such table yet.
-    public func size(_ id: TableID) throws(NetfilterError) -> TableSize? {
+    package func size(_ id: TableID) throws(NetfilterError) -> TableSize? {
         guard try exists(id) else { return nil }
         let info = try TableSocket(id.family).info(id.table)
         return TableSize(entries: info.num_entries, bytes: info.size)
     }
 
     /// The table as it stands now; nil if the namespace has no such table yet.
-    public func snapshot(_ id: TableID) throws(NetfilterError) -> TableSnapshot? {
+    package func snapshot(_ id: TableID) throws(NetfilterError) -> TableSnapshot? {
         guard try exists(id) else { return nil }
         return TableSnapshot(try TableSocket(id.family).image(id.table, buffers))
     }
@@ -63,10 +63,10 @@ public struct KernelTables: Sendable {
     /// Asks whether the kernel has the family's legacy x_tables at all. No table is made by asking.
     ///
     /// - Throws: `notSupported` if it has not, `notPermitted` where asking needs more rights.
-    public func checkSupport(_ family: Family) throws(NetfilterError) { try TableSocket(family).checkSupport() }
+    package func checkSupport(_ family: Family) throws(NetfilterError) { try TableSocket(family).checkSupport() }
 
     /// What the kernel lacks for the chains' rules: a sentence for each missing match or target, or revision of one.
-    public func missingExtensions(for chains: [Chain], _ family: Family) throws(NetfilterError) -> [String] {
+    package func missingExtensions(for chains: [Chain], _ family: Family) throws(NetfilterError) -> [String] {
         var needed: Extensions = []
         for chain in chains { needed.formUnion(Extensions(of: chain.rules)) }
         guard !needed.isEmpty else { return [] }
@@ -75,7 +75,7 @@ public struct KernelTables: Sendable {
     }
 
     /// Makes the changes in libiptc's copy of the table, ready to be committed.
-    public func prepare(_ id: TableID, _ edits: [TableEdit]) throws(NetfilterError) -> PreparedTable {
+    package func prepare(_ id: TableID, _ edits: [TableEdit]) throws(NetfilterError) -> PreparedTable {
         let handle = try TableHandle(id)
         try handle.apply(edits)
         return PreparedTable(handle)
@@ -97,7 +97,7 @@ public struct KernelTables: Sendable {
 }
 
 /// A changed table that waits for its commit. Dropping it changes nothing.
-public final class PreparedTable {
+package final class PreparedTable {
     private var handle: TableHandle?
 
     init(_ handle: consuming TableHandle) {
@@ -107,7 +107,7 @@ public final class PreparedTable {
     /// Writes the table into the kernel; once.
     ///
     /// - Throws: what the kernel answered, which does not tell whether the rules are in force: read the table.
-    public func commit() throws(NetfilterError) {
+    package func commit() throws(NetfilterError) {
         guard let handle = handle.take() else {
             throw NetfilterError(.other, "a prepared table was committed twice")
         }

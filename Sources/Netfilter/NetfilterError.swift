@@ -1,10 +1,10 @@
 import Glibc
-internal import SystemPackage
+import SystemPackage
 
 /// What went wrong between fwmarkd and the kernel's tables.
-public struct NetfilterError: Error, Sendable, Hashable {
+package struct NetfilterError: Error, Sendable, Hashable {
     /// What a caller decides on.
-    public enum Code: Sendable, Hashable {
+    package enum Code: Sendable, Hashable {
         /// CAP_NET_ADMIN or CAP_NET_RAW is missing.
         case notPermitted
         /// This kernel has no legacy x_tables, or no such table.
@@ -28,14 +28,14 @@ public struct NetfilterError: Error, Sendable, Hashable {
     }
 
     /// What a caller decides on.
-    public let code: Code
+    package let code: Code
     /// The kernel's number of the error; 0 where no system call failed.
-    public let errno: CInt
+    package let errno: CInt
     /// What happened, to what, and what to do, for the person at the terminal.
-    public let message: String
+    package let message: String
 
     /// An error of these parts.
-    public init(_ code: Code, errno: CInt = 0, _ message: String) {
+    package init(_ code: Code, errno: CInt = 0, _ message: String) {
         self.code = code
         self.errno = errno
         self.message = message
@@ -44,7 +44,7 @@ public struct NetfilterError: Error, Sendable, Hashable {
 
 extension NetfilterError: CustomStringConvertible {
     /// The message.
-    public var description: String { message }
+    package var description: String { message }
 }
 
 extension NetfilterError {
@@ -52,7 +52,7 @@ extension NetfilterError {
     static func last(_ doing: String) -> NetfilterError { NetfilterError(errno: Glibc.errno, doing) }
 
     /// The error of a number, while `doing`.
-    public init(errno: CInt, _ doing: String) {
+    package init(errno: CInt, _ doing: String) {
         let plain = Errno(rawValue: errno).description
         switch errno {
         case EPERM, EACCES:

@@ -1,64 +1,64 @@
-public import Rules
+package import Rules
 
 extension OpaqueRule {
     /// What stands in the entry's head, and where its matches and its target lie.
-    public struct Parts: Sendable, Hashable {
+    package struct Parts: Sendable, Hashable {
         /// A match or a target.
-        public struct Part: Sendable, Hashable {
+        package struct Part: Sendable, Hashable {
             /// Its name.
-            public let name: String
+            package let name: String
             /// Its revision.
-            public let revision: UInt8
+            package let revision: UInt8
             /// Where its header begins, in bytes from the entry's start.
-            public let offset: Int
+            package let offset: Int
             /// How many bytes of data follow the header.
-            public let dataSize: Int
+            package let dataSize: Int
         }
 
         /// Source and destination, and their masks, which may have holes.
-        public let source, sourceMask, destination, destinationMask: Address
+        package let source, sourceMask, destination, destinationMask: Address
         /// The interfaces as far as their names are compared, with a plus sign at the end of a beginning; empty: any.
-        public let inInterface, outInterface: String
+        package let inInterface, outInterface: String
         /// The protocol's number; nil: any.
-        public let protocolNumber: UInt16?
+        package let protocolNumber: UInt16?
         /// Whether second and further fragments are meant (`-f`).
-        public let isFragment: Bool
+        package let isFragment: Bool
         /// Whether the target is entered without coming back (`-g`).
-        public let isGoto: Bool
+        package let isGoto: Bool
         /// What is to be everything but the given.
-        public let inverted: Inversions
+        package let inverted: Inversions
         /// The matches in order.
-        public let matches: [Part]
+        package let matches: [Part]
         /// The target; its name is empty for a jump or a verdict in the kernel's own layout, see `OpaqueRule.entry`.
-        public let target: Part
+        package let target: Part
     }
 
     /// Which parts of a head are inverted.
-    public struct Inversions: OptionSet, Sendable, Hashable {
+    package struct Inversions: OptionSet, Sendable, Hashable {
         /// `IPT_INV_…` of `<linux/netfilter_ipv4/ip_tables.h>`, which `IP6T_INV_…` equal.
-        public let rawValue: UInt8
+        package let rawValue: UInt8
 
         /// The inversions of these bits.
-        public init(rawValue: UInt8) { self.rawValue = rawValue }
+        package init(rawValue: UInt8) { self.rawValue = rawValue }
 
         /// `! -s`
-        public static let source = Inversions(rawValue: EntryLayout.sourceInverted)
+        package static let source = Inversions(rawValue: EntryLayout.sourceInverted)
         /// `! -d`
-        public static let destination = Inversions(rawValue: EntryLayout.destinationInverted)
+        package static let destination = Inversions(rawValue: EntryLayout.destinationInverted)
         /// `! -i`
-        public static let inInterface = Inversions(rawValue: EntryLayout.inInterfaceInverted)
+        package static let inInterface = Inversions(rawValue: EntryLayout.inInterfaceInverted)
         /// `! -o`
-        public static let outInterface = Inversions(rawValue: EntryLayout.outInterfaceInverted)
+        package static let outInterface = Inversions(rawValue: EntryLayout.outInterfaceInverted)
         /// `! -f`
-        public static let fragment = Inversions(rawValue: EntryLayout.fragmentInverted)
+        package static let fragment = Inversions(rawValue: EntryLayout.fragmentInverted)
         /// `! -p`
-        public static let protocolNumber = Inversions(rawValue: EntryLayout.protocolInverted)
+        package static let protocolNumber = Inversions(rawValue: EntryLayout.protocolInverted)
     }
 
     /// The parts of the entry, which is one of the family's tables.
     ///
     /// - Throws: `malformed` for bytes that are no entry.
-    public func parts(_ family: Family) throws(NetfilterError) -> Parts {
+    package func parts(_ family: Family) throws(NetfilterError) -> Parts {
         let layout = EntryLayout.of(family)
         let reader = try EntryReader(entry, at: 0, layout)
         func part(_ part: EntryReader.Part) -> Parts.Part {

@@ -1,4 +1,4 @@
-internal import Rules
+import Rules
 import Synchronization
 
 /// Memory that tables were read into and that nobody looks at any more, one piece a table. Reading a table of many megabytes into

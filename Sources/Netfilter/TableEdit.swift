@@ -1,7 +1,7 @@
-public import Rules
+package import Rules
 
 /// One change of a table. Numbers of rules count from 0 and hold at the moment at which the change is made.
-public enum TableEdit: Sendable, Hashable {
+package enum TableEdit: Sendable, Hashable {
     /// Makes an empty chain.
     case createChain(ChainName)
     /// Puts a rule at the end of a chain, with its counters.
@@ -26,7 +26,7 @@ public enum TableEdit: Sendable, Hashable {
 
 extension TableEdit: CustomStringConvertible {
     /// The change as options of iptables, whose rule numbers count from 1.
-    public var description: String {
+    package var description: String {
         switch self {
         case .createChain(let chain): "-N \(chain)"
         case .append(let chain, let rule): "-A \(chain) \(rule.content)"

@@ -1,6 +1,6 @@
-internal import CNetfilter
+import CNetfilter
 import Glibc
-internal import Rules
+import Rules
 
 /// libiptc's copy of a table, to be changed and committed once.
 ///

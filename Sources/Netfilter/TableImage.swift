@@ -1,5 +1,5 @@
-internal import CNetfilter
-internal import Rules
+import CNetfilter
+import Rules
 
 /// A table as the kernel gave it, of which nothing is decoded but where its chains lie.
 ///

@@ -1,30 +1,30 @@
-public import Rules
+package import Rules
 
 /// How much a rule or a policy has seen.
-public struct Counters: Sendable, Hashable {
+package struct Counters: Sendable, Hashable {
     /// Packets that matched.
-    public var packets: UInt64
+    package var packets: UInt64
     /// Their bytes, IP headers included.
-    public var bytes: UInt64
+    package var bytes: UInt64
 
     /// Counters of these values.
-    public init(packets: UInt64 = 0, bytes: UInt64 = 0) {
+    package init(packets: UInt64 = 0, bytes: UInt64 = 0) {
         self.packets = packets
         self.bytes = bytes
     }
 }
 
 /// A rule as it stands in the kernel.
-public struct KernelRule: Sendable, Hashable {
+package struct KernelRule: Sendable, Hashable {
     /// What a rule says: one that fwmarkd could have made, or anything else.
-    public enum Content: Sendable, Hashable {
+    package enum Content: Sendable, Hashable {
         /// A rule in the terms of `Rules.Rule`.
         case rule(Rule)
         /// A rule with something in it that `Rules.Rule` has no words for.
         case opaque(OpaqueRule)
 
         /// The chain that the rule leads to.
-        public var chain: ChainName? {
+        package var chain: ChainName? {
             switch self {
             case .rule(let rule): rule.target.chain
             case .opaque(let rule): rule.chain
@@ -32,7 +32,7 @@ public struct KernelRule: Sendable, Hashable {
         }
 
         /// The rule's remark.
-        public var comment: String? {
+        package var comment: String? {
             switch self {
             case .rule(let rule): rule.comment
             case .opaque(let rule): rule.comment
@@ -41,16 +41,16 @@ public struct KernelRule: Sendable, Hashable {
     }
 
     /// What it says.
-    public var content: Content
+    package var content: Content
     /// What it has seen.
-    public var counters: Counters
+    package var counters: Counters
 
     /// Whether the rule, standing in a chain that is not ours, is a jump of ours: it leads into one of our chains and bears our
     /// remark, whatever else it says.
-    public var isOurJump: Bool { content.chain?.isOurs == true && content.comment == Ruleset.jumpComment }
+    package var isOurJump: Bool { content.chain?.isOurs == true && content.comment == Ruleset.jumpComment }
 
     /// A rule that says this and has seen so much.
-    public init(_ content: Content, counters: Counters = Counters()) {
+    package init(_ content: Content, counters: Counters = Counters()) {
         self.content = content
         self.counters = counters
     }
@@ -58,7 +58,7 @@ public struct KernelRule: Sendable, Hashable {
 
 extension KernelRule.Content: CustomStringConvertible {
     /// The rule in iptables syntax; an opaque one by the names of its parts.
-    public var description: String {
+    package var description: String {
         switch self {
         case .rule(let rule): rule.iptablesSyntax
         case .opaque(let rule): rule.description
@@ -67,54 +67,54 @@ extension KernelRule.Content: CustomStringConvertible {
 }
 
 /// A rule with something in it that `Rules.Rule` has no words for; kept as the kernel gave it.
-public struct OpaqueRule: Sendable, Hashable {
+package struct OpaqueRule: Sendable, Hashable {
     /// The whole entry (`ipt_entry` or `ip6t_entry`, its matches, its target) in the kernel's layout and the machine's byte
     /// order. Counters, `comefrom` and what stands behind the NUL of names are zero, so that equal rules are equal bytes. A
     /// jump's target bears the chain's name in place of its offset, as libiptc takes it.
-    public let entry: [UInt8]
+    package let entry: [UInt8]
     /// The names of its matches, in order.
-    public let matches: [String]
+    package let matches: [String]
     /// The name of its target; empty for a jump, a verdict, or no target at all.
-    public let target: String
+    package let target: String
     /// The chain that it leads to.
-    public let chain: ChainName?
+    package let chain: ChainName?
     /// Its remark, if it has a comment match.
-    public let comment: String?
+    package let comment: String?
 }
 
 extension OpaqueRule: CustomStringConvertible {
     /// The names of its parts and its size: `[opaque: conntrack comment -j DNAT, 264 bytes]`.
-    public var description: String {
+    package var description: String {
         let target = chain.map { " -j \($0)" } ?? (target.isEmpty ? "" : " -j \(target)")
         return "[opaque: \(matches.joined(separator: " "))\(target), \(entry.count) bytes]"
     }
 }
 
 /// A chain as it stands in the kernel.
-public struct ChainSnapshot: Sendable, Hashable {
+package struct ChainSnapshot: Sendable, Hashable {
     /// What becomes of packets that reach the end of a built-in chain.
-    public struct Policy: Sendable, Hashable {
+    package struct Policy: Sendable, Hashable {
         /// The verdict's name: `ACCEPT` or `DROP`.
-        public let verdict: String
+        package let verdict: String
         /// What has reached the end.
-        public let counters: Counters
+        package let counters: Counters
 
         /// A policy of this verdict whose counters stand so.
-        public init(verdict: String, counters: Counters) {
+        package init(verdict: String, counters: Counters) {
             self.verdict = verdict
             self.counters = counters
         }
     }
 
     /// Its name.
-    public let name: ChainName
+    package let name: ChainName
     /// Its policy; nil for a chain that somebody made.
-    public let policy: Policy?
+    package let policy: Policy?
     /// Its rules in order.
-    public let rules: KernelRules
+    package let rules: KernelRules
 
     /// A chain of these parts; without a policy one that somebody made.
-    public init(name: ChainName, policy: Policy?, rules: [KernelRule]) {
+    package init(name: ChainName, policy: Policy?, rules: [KernelRule]) {
         self.init(name: name, policy: policy, rules: KernelRules(rules))
     }
 
@@ -125,19 +125,19 @@ public struct ChainSnapshot: Sendable, Hashable {
     }
 
     /// Whether the chain is the kernel's own.
-    public var isBuiltIn: Bool { policy != nil }
+    package var isBuiltIn: Bool { policy != nil }
 }
 
 /// A table as it stood in the kernel at one moment.
-public struct TableSnapshot: Sendable {
+package struct TableSnapshot: Sendable {
     /// Which table.
-    public let id: TableID
+    package let id: TableID
     /// Its chains in the kernel's order: built-in ones first.
-    public let chains: [ChainSnapshot]
+    package let chains: [ChainSnapshot]
     private let numbers: [ChainName: Int]
 
     /// A snapshot of these chains.
-    public init(_ id: TableID, chains: [ChainSnapshot]) {
+    package init(_ id: TableID, chains: [ChainSnapshot]) {
         self.id = id
         self.chains = chains
         numbers = Dictionary(chains.enumerated().map { ($0.element.name, $0.offset) }, uniquingKeysWith: { first, _ in first })
@@ -154,32 +154,32 @@ public struct TableSnapshot: Sendable {
     }
 
     /// The number of the chain of that name in `chains`.
-    public func number(of name: ChainName) -> Int? { numbers[name] }
+    package func number(of name: ChainName) -> Int? { numbers[name] }
 
     /// The chain of that name.
-    public subscript(_ name: ChainName) -> ChainSnapshot? { numbers[name].map { chains[$0] } }
+    package subscript(_ name: ChainName) -> ChainSnapshot? { numbers[name].map { chains[$0] } }
 }
 
 extension TableSnapshot: Hashable {
     /// Whether the tables have the same chains with the same rules and counters.
-    public static func == (left: TableSnapshot, right: TableSnapshot) -> Bool { left.id == right.id && left.chains == right.chains }
+    package static func == (left: TableSnapshot, right: TableSnapshot) -> Bool { left.id == right.id && left.chains == right.chains }
 
     /// The hash of the table and its chains.
-    public func hash(into hasher: inout Hasher) {
+    package func hash(into hasher: inout Hasher) {
         hasher.combine(id)
         hasher.combine(chains)
     }
 }
 
 /// What `IPT_SO_GET_INFO` tells of a table without reading it.
-public struct TableSize: Sendable, Hashable {
+package struct TableSize: Sendable, Hashable {
     /// How many entries it has, heads and ends of chains included.
-    public let entries: UInt32
+    package let entries: UInt32
     /// How many bytes they take.
-    public let bytes: UInt32
+    package let bytes: UInt32
 
     /// A size of these numbers.
-    public init(entries: UInt32, bytes: UInt32) {
+    package init(entries: UInt32, bytes: UInt32) {
         self.entries = entries
         self.bytes = bytes
     }

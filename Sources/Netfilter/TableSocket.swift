@@ -1,6 +1,6 @@
-internal import CNetfilter
+import CNetfilter
 import Glibc
-internal import Rules
+import Rules
 
 /// A raw socket, as libiptc opens one, for the questions that need no handle: sizes, entries, revisions.
 struct TableSocket: ~Copyable {

@@ -1,20 +1,20 @@
 import Glibc
-internal import SystemPackage
+import SystemPackage
 
 /// The lock that keeps programs from changing tables at the same time, taken the way `iptables -w` takes it: an exclusive
 /// `flock` on the lock file. Released when the value goes.
-public struct XtablesLock: ~Copyable {
+package struct XtablesLock: ~Copyable {
     private let descriptor: FileDescriptor
 
     /// The lock file: `XTABLES_LOCKFILE` of the environment, else `/run/xtables.lock` (iptables(8)).
-    public static var defaultPath: String {
+    package static var defaultPath: String {
         getenv("XTABLES_LOCKFILE").map { String(cString: $0) } ?? "/run/xtables.lock"
     }
 
     /// Takes the lock if nobody has it; nil while another program does.
     ///
     /// - Throws: `lockUnavailable` when the file cannot be opened or locked at all.
-    public init?(ifFreeAt path: String = XtablesLock.defaultPath) throws(NetfilterError) {
+    package init?(ifFreeAt path: String = XtablesLock.defaultPath) throws(NetfilterError) {
         let descriptor: FileDescriptor
         do {
             descriptor = try FileDescriptor.open(

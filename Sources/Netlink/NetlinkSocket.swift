@@ -1,12 +1,12 @@
-internal import CNetlink
+import CNetlink
 import Glibc
 
 /// Why the kernel did not answer.
-public struct NetlinkError: Error, Sendable, Hashable, CustomStringConvertible {
+package struct NetlinkError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The kernel's number of the error.
-    public let errno: CInt
+    package let errno: CInt
     /// What was asked, and the answer.
-    public let description: String
+    package let description: String
 
     init(_ number: CInt, _ doing: String) {
         errno = number

@@ -1,5 +1,5 @@
-internal import CNetlink
-internal import Rules
+import CNetlink
+import Rules
 
 /// The addresses that a rule of nf_tables compares packets with, read expression by expression: `payload` loads a part of the
 /// header, `bitwise` masks it, `cmp` compares it.

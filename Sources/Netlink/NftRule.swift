@@ -1,11 +1,11 @@
-internal import CNetlink
+import CNetlink
 import Glibc
-public import Rules
+package import Rules
 
 /// A rule of nf_tables that sets marks or translates sources.
-public struct NftRule: Sendable, Hashable {
+package struct NftRule: Sendable, Hashable {
     /// What it does.
-    public enum Action: String, Sendable, Hashable, CaseIterable {
+    package enum Action: String, Sendable, Hashable, CaseIterable {
         /// Sets the packet's mark.
         case mark
         /// Translates the source to the outgoing interface's address.
@@ -15,24 +15,24 @@ public struct NftRule: Sendable, Hashable {
     }
 
     /// The table's family as nft names it: `ip`, `ip6`, `inet` …
-    public let family: String
+    package let family: String
     /// The table.
-    public let table: String
+    package let table: String
     /// The chain.
-    public let chain: String
+    package let chain: String
     /// The number that `nft delete rule … handle` takes.
-    public let handle: UInt64
+    package let handle: UInt64
     /// What it does.
-    public let action: Action
+    package let action: Action
     /// Whether it was made by `iptables-nft`, with an extension of x_tables in it.
-    public let isFromIptables: Bool
+    package let isFromIptables: Bool
     /// Whose packets alone; nil: anybody's, as far as is understood.
-    public let source: Prefix?
+    package let source: Prefix?
     /// Where they go alone; nil: anywhere, as far as is understood.
-    public let destination: Prefix?
+    package let destination: Prefix?
 
     /// A rule of these parts.
-    public init(
+    package init(
         family: String, table: String, chain: String, handle: UInt64, action: Action, isFromIptables: Bool = false,
         source: Prefix? = nil, destination: Prefix? = nil
     ) {
@@ -44,7 +44,7 @@ public struct NftRule: Sendable, Hashable {
     /// Reads the rules of the calling thread's network namespace that mark or translate.
     ///
     /// - Throws: with ENOENT or EOPNOTSUPP where the kernel has no nf_tables, with EPERM without CAP_NET_ADMIN.
-    public static func read() throws(NetlinkError) -> [NftRule] {
+    package static func read() throws(NetlinkError) -> [NftRule] {
         let socket = try NetlinkSocket(NETLINK_NETFILTER)
         var head = nfgenmsg()
         head.nfgen_family = UInt8(AF_UNSPEC)

@@ -1,68 +1,68 @@
-internal import CNetlink
+import CNetlink
 import Glibc
-public import Rules
+package import Rules
 
 /// A rule that sends packets with a mark to a routing table of their own (`ip rule add fwmark …`).
-public struct MarkRoutingRule: Sendable, Hashable {
+package struct MarkRoutingRule: Sendable, Hashable {
     /// Whose packets.
-    public let family: Family
+    package let family: Family
     /// Its place; the lowest is asked first.
-    public let priority: UInt32
+    package let priority: UInt32
     /// The mark that packets must have under the mask.
-    public let mark: UInt32
+    package let mark: UInt32
     /// The mask.
-    public let mask: UInt32
+    package let mask: UInt32
     /// Which routing table they are sent to; 0 for a rule with another action.
-    public let table: UInt32
+    package let table: UInt32
 
     /// A rule of these parts.
-    public init(family: Family, priority: UInt32, mark: UInt32, mask: UInt32, table: UInt32) {
+    package init(family: Family, priority: UInt32, mark: UInt32, mask: UInt32, table: UInt32) {
         (self.family, self.priority, self.mark, self.mask, self.table) = (family, priority, mark, mask, table)
     }
 
     /// Whether a packet with the mark is meant.
-    public func matches(_ mark: UInt32) -> Bool { mark & mask == self.mark & mask }
+    package func matches(_ mark: UInt32) -> Bool { mark & mask == self.mark & mask }
 }
 
 /// A route for everything that no other route is for.
-public struct DefaultRoute: Sendable, Hashable {
+package struct DefaultRoute: Sendable, Hashable {
     /// Whose packets.
-    public let family: Family
+    package let family: Family
     /// In which routing table; 254 is the main one.
-    public let table: UInt32
+    package let table: UInt32
     /// Whether it leads to the machine itself (`local default dev lo`).
-    public let isLocal: Bool
+    package let isLocal: Bool
     /// The number of the interface it leads out of; 0 if there are several or none.
-    public let interface: UInt32
+    package let interface: UInt32
     /// The next machine on the way.
-    public let gateway: Address?
+    package let gateway: Address?
     /// The lowest is taken.
-    public let metric: UInt32
+    package let metric: UInt32
 
     /// A route of these parts.
-    public init(family: Family, table: UInt32, isLocal: Bool, interface: UInt32, gateway: Address?, metric: UInt32) {
+    package init(family: Family, table: UInt32, isLocal: Bool, interface: UInt32, gateway: Address?, metric: UInt32) {
         (self.family, self.table, self.isLocal) = (family, table, isLocal)
         (self.interface, self.gateway, self.metric) = (interface, gateway, metric)
     }
 }
 
 /// An address of an interface.
-public struct InterfaceAddress: Sendable, Hashable {
+package struct InterfaceAddress: Sendable, Hashable {
     /// The interface's number and name.
-    public let interface: UInt32
+    package let interface: UInt32
     /// The interface's name as the address's label or the system has it.
-    public let name: String
+    package let name: String
     /// The address.
-    public let address: Address
+    package let address: Address
     /// How many bits of it are the network's.
-    public let prefixLength: Int
+    package let prefixLength: Int
     /// Whether another address of the same network comes before it.
-    public let isSecondary: Bool
+    package let isSecondary: Bool
     /// Whether it is usable everywhere, and not on the link or the machine alone.
-    public let isGlobal: Bool
+    package let isGlobal: Bool
 
     /// An address of these parts.
-    public init(
+    package init(
         interface: UInt32, name: String, address: Address, prefixLength: Int, isSecondary: Bool = false, isGlobal: Bool = true
     ) {
         (self.interface, self.name, self.address) = (interface, name, address)
@@ -71,21 +71,21 @@ public struct InterfaceAddress: Sendable, Hashable {
 }
 
 /// What the kernel routes by, as far as marks and source addresses go.
-public struct RoutingState: Sendable, Hashable {
+package struct RoutingState: Sendable, Hashable {
     /// Rules that ask for marks.
-    public var rules: [MarkRoutingRule]
+    package var rules: [MarkRoutingRule]
     /// Default routes of all tables.
-    public var defaults: [DefaultRoute]
+    package var defaults: [DefaultRoute]
     /// All addresses, in the kernel's order: those of an interface with the primary ones first.
-    public var addresses: [InterfaceAddress]
+    package var addresses: [InterfaceAddress]
 
     /// A state of these parts.
-    public init(rules: [MarkRoutingRule] = [], defaults: [DefaultRoute] = [], addresses: [InterfaceAddress] = []) {
+    package init(rules: [MarkRoutingRule] = [], defaults: [DefaultRoute] = [], addresses: [InterfaceAddress] = []) {
         (self.rules, self.defaults, self.addresses) = (rules, defaults, addresses)
     }
 
     /// Reads the state of the calling thread's network namespace.
-    public static func read() throws(NetlinkError) -> RoutingState {
+    package static func read() throws(NetlinkError) -> RoutingState {
         let socket = try NetlinkSocket(NETLINK_ROUTE)
         var state = RoutingState()
         for family in Family.allCases {
@@ -163,7 +163,7 @@ public struct RoutingState: Sendable, Hashable {
 extension RoutingState {
     /// The address that MASQUERADE gives to what leaves by the default route: of the interface's primary addresses the first that
     /// shares the next machine's network, else the first that is usable everywhere (`inet_select_addr` of `net/ipv4/devinet.c`).
-    public func masqueradeAddress(_ family: Family) -> InterfaceAddress? {
+    package func masqueradeAddress(_ family: Family) -> InterfaceAddress? {
         let main = defaults.filter {
             $0.family == family && $0.table == UInt32(RT_TABLE_MAIN.rawValue) && !$0.isLocal && $0.interface != 0
         }

@@ -1,4 +1,4 @@
-internal import Rules
+import Rules
 
 /// Names for the chains of one table, each given once. The same chain has the same name in every plan.
 struct ChainNames {

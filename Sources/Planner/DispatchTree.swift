@@ -1,4 +1,4 @@
-internal import Rules
+import Rules
 
 /// Chains of one table in which a packet finds the rules for its address in a number of steps that grows with the logarithm
 /// of the number of addresses. docs/dispatch-tree.md has a picture.

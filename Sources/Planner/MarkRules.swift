@@ -1,5 +1,5 @@
-internal import ConfigurationFile
-internal import Rules
+import ConfigurationFile
+import Rules
 
 /// The rules that mark the packets of the services, as a person would write them: service by service, address by address.
 func markRules(of services: [Service], _ family: Family) -> [PlacedRule] {

@@ -1,26 +1,26 @@
-public import Rules
+package import Rules
 
 /// What of a packet the rules look at.
-public struct Packet: Sendable, Hashable {
+package struct Packet: Sendable, Hashable {
     /// Its protocol; nil: one without ports, like ICMP.
-    public var transport: TransportProtocol?
+    package var transport: TransportProtocol?
     /// Where it comes from; of the same family as `destination`.
-    public var source: Address
+    package var source: Address
     /// The port it comes from, in host order; of no meaning without a protocol.
-    public var sourcePort: UInt16
+    package var sourcePort: UInt16
     /// Where it goes.
-    public var destination: Address
+    package var destination: Address
     /// The port it goes to, in host order; of no meaning without a protocol.
-    public var destinationPort: UInt16
+    package var destinationPort: UInt16
     /// The interface it came in by; nil: not known.
-    public var inInterface: String?
+    package var inInterface: String?
     /// The interface it leaves by; nil: not known.
-    public var outInterface: String?
+    package var outInterface: String?
     /// The mark that it has already.
-    public var mark: UInt32
+    package var mark: UInt32
 
     /// A packet of these parts.
-    public init(
+    package init(
         _ transport: TransportProtocol?, source: Address, sourcePort: UInt16 = 0, destination: Address, destinationPort: UInt16 = 0,
         inInterface: String? = nil, outInterface: String? = nil, mark: UInt32 = 0
     ) {

@@ -1,10 +1,10 @@
-public import ConfigurationFile
-public import Rules
+package import ConfigurationFile
+package import Rules
 
 /// What a configuration means in the kernel: a pure function from `Configuration` to `Ruleset`.
-public enum Planner {
+package enum Planner {
     /// How a table's rules are laid out. What becomes of a packet is the same in each layout.
-    public enum Layout: Sendable, Hashable, CaseIterable {
+    package enum Layout: Sendable, Hashable, CaseIterable {
         /// The plain order up to `plainLimit` rules, a dispatch tree above.
         case automatic
         /// One chain, in the order of the file.
@@ -33,11 +33,11 @@ public enum Planner {
 
     /// Up to how many rules of one table and family are laid out plainly. With so many a packet costs as much in the plain
     /// order as in a tree, within 50 ns; with twice as many it costs 100 ns more (measured; docs/dispatch-tree.md).
-    public static let plainLimit = 32
+    package static let plainLimit = 32
 
     /// Up to how many rules of one table and family each bear a comment. It makes a rule of 200 bytes one of 488, which a commit
     /// and a packet's way both feel (docs/performance.md), and more rules than these nobody reads one by one.
-    public static let commentLimit = 1000
+    package static let commentLimit = 1000
 
     /// The rules that the configuration asks for, in both families.
     ///
@@ -49,7 +49,7 @@ public enum Planner {
     ///
     /// What can never make a difference is left out: an address that another one of the same service holds, a port that
     /// stands twice, and a translation whose packets are exactly those of an earlier one.
-    public static func ruleset(for configuration: Configuration, layout: Layout = .automatic) -> Ruleset {
+    package static func ruleset(for configuration: Configuration, layout: Layout = .automatic) -> Ruleset {
         var ruleset = Ruleset()
         let services = configuration.allServices
         let masquerades = configuration.allMasquerades

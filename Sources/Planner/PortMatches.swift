@@ -1,4 +1,4 @@
-internal import Rules
+import Rules
 
 /// The side of a connection whose ports are meant.
 enum PortSide {

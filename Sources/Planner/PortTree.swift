@@ -1,4 +1,4 @@
-internal import Rules
+import Rules
 
 /// The rules for one block of addresses that many services share, told apart by destination port.
 ///

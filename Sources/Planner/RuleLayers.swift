@@ -1,4 +1,4 @@
-internal import Rules
+import Rules
 
 /// Rules sorted by block of addresses, in as many layers as the plain order needs to be kept.
 ///

@@ -1,12 +1,12 @@
-public import ConfigurationFile
-public import Rules
+package import ConfigurationFile
+package import Rules
 
 /// Whose rules are whose: the service or the masquerade by which a rule stands in a table, also where no comment tells it.
-public struct RuleOwners: Sendable {
+package struct RuleOwners: Sendable {
     private let owners: [TableID: BlockOwners]
 
     /// The owners of the rules that the planner makes of the configuration.
-    public init(of configuration: Configuration) {
+    package init(of configuration: Configuration) {
         var owners: [TableID: BlockOwners] = [:]
         for family in Family.allCases {
             owners[TableID(family, .mangle)] = BlockOwners(markRules(of: configuration.allServices, family))
@@ -16,7 +16,7 @@ public struct RuleOwners: Sendable {
     }
 
     /// The name of the service or masquerade whose rule this is in the table; nil for one that only leads on.
-    public func owner(of rule: Rule, in id: TableID) -> String? {
+    package func owner(of rule: Rule, in id: TableID) -> String? {
         guard rule.target.chain == nil else { return nil }
         if let comment = rule.comment { return comment }
         let match = id.table == .mangle ? rule.destination : rule.source

@@ -1,5 +1,5 @@
-internal import ConfigurationFile
-internal import Rules
+import ConfigurationFile
+import Rules
 
 /// The rules that translate sources, in the order in which the first that fits decides.
 struct TranslationRules {

@@ -1,20 +1,20 @@
-public import ConfigurationFile
-public import Rules
+package import ConfigurationFile
+package import Rules
 
 /// A packet's way through our chains of one table.
-public struct Traversal: Sendable, Hashable {
+package struct Traversal: Sendable, Hashable {
     /// A rule that the packet met and fitted.
-    public struct Step: Sendable, Hashable {
+    package struct Step: Sendable, Hashable {
         /// The chain.
-        public let chain: ChainName
+        package let chain: ChainName
         /// The rule's number in the chain, counted from 1 as iptables does.
-        public let number: Int
+        package let number: Int
         /// The rule. Its target says what happened, and its comment whose it is.
-        public let rule: Rule
+        package let rule: Rule
     }
 
     /// How the way through our chains ends.
-    public enum End: Sendable, Hashable {
+    package enum End: Sendable, Hashable {
         /// The packet goes on behind our jump, in the hook's chain.
         case continues
         /// Its source is translated, and it meets no further rule of the table.
@@ -26,16 +26,16 @@ public struct Traversal: Sendable, Hashable {
     }
 
     /// The rules that the packet fitted, in the order in which it met them.
-    public internal(set) var steps: [Step] = []
+    package internal(set) var steps: [Step] = []
     /// The packet's mark at the end.
-    public internal(set) var mark: UInt32
+    package internal(set) var mark: UInt32
     /// How it ended.
-    public internal(set) var end = End.continues
+    package internal(set) var end = End.continues
     /// The rules that the packet would have fitted as well if it came in or left by the right interface, where the packet
     /// says nothing about that. The rest of the answer holds for any other interface.
-    public internal(set) var undecided: [Step] = []
+    package internal(set) var undecided: [Step] = []
     /// How many rules the packet was compared with: what the table costs it.
-    public internal(set) var rulesMet = 0
+    package internal(set) var rulesMet = 0
 }
 
 /// The answer to the question what becomes of packets under a ruleset, by the rules of x_tables (`ipt_do_table` in
@@ -43,7 +43,7 @@ public struct Traversal: Sendable, Hashable {
 ///
 /// A rule that sets a mark lets the packet go on; one that translates, accepts or drops ends the table. At the end of a chain,
 /// and at RETURN, the packet goes on behind the last jump (`-j`); a goto (`-g`) leaves nothing behind to come back to.
-public struct Explainer: Sendable {
+package struct Explainer: Sendable {
     /// A table's chains, and for each of their rules the index of the chain that it leads to, or nil.
     private struct Network {
         var chains: [Chain]
@@ -56,7 +56,7 @@ public struct Explainer: Sendable {
     ///
     /// Chains must not lead in a circle; the kernel refuses a table in which they do. A chain that is not there is taken
     /// for an empty one.
-    public init(_ ruleset: Ruleset) {
+    package init(_ ruleset: Ruleset) {
         networks = ruleset.tables.mapValues { chains in
             let indices = Dictionary(zip(chains.map(\.name), chains.indices), uniquingKeysWith: { first, _ in first })
             let successors = chains.map { chain in chain.rules.map { rule in rule.target.chain.flatMap { indices[$0] } } }
@@ -65,7 +65,7 @@ public struct Explainer: Sendable {
     }
 
     /// The packet's way through our chains of the table, from the jump in the hook to where they leave it.
-    public func traversal(of packet: Packet, in table: Table) -> Traversal {
+    package func traversal(of packet: Packet, in table: Table) -> Traversal {
         var result = Traversal(mark: packet.mark)
         guard let network = networks[TableID(packet.destination.family, table)],
             var chain = network.chains.firstIndex(where: { $0.name == table.entryChain })

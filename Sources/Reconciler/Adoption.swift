@@ -1,17 +1,17 @@
-public import Netfilter
-public import Rules
+package import Netfilter
+package import Rules
 
 /// A rule that somebody typed and that fwmarkd's rules take the place of.
-public struct Original: Sendable, Hashable {
+package struct Original: Sendable, Hashable {
     /// In which table.
-    public let table: TableID
+    package let table: TableID
     /// In which chain, which is not ours.
-    public let chain: ChainName
+    package let chain: ChainName
     /// What it says.
-    public let rule: KernelRule.Content
+    package let rule: KernelRule.Content
 
     /// The rule of that chain.
-    public init(_ table: TableID, _ chain: ChainName, _ rule: KernelRule.Content) {
+    package init(_ table: TableID, _ chain: ChainName, _ rule: KernelRule.Content) {
         self.table = table
         self.chain = chain
         self.rule = rule
@@ -24,7 +24,7 @@ extension Reconciler {
     ///
     /// One attempt under the lock. An original that is no longer there is passed over. When it throws, what had been committed
     /// was put back, or the error says what was not.
-    public nonisolated(nonsending) func adopt(
+    package nonisolated(nonsending) func adopt(
         _ originals: [Original], into ruleset: Ruleset
     ) async throws(ReconcileError) -> Outcome {
         try preflight(ruleset)

@@ -1,5 +1,5 @@
-internal import Netfilter
-internal import Rules
+import Netfilter
+import Rules
 
 /// The least that turns one list of rules into another while rules that stay are left alone.
 ///

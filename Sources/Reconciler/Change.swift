@@ -1,10 +1,10 @@
-public import Netfilter
-public import Rules
+package import Netfilter
+package import Rules
 
 /// One way in which a table differs from what it should be, as a person reads it.
-public struct Change: Sendable, Hashable {
+package struct Change: Sendable, Hashable {
     /// What is done, or would have to be done.
-    public enum Kind: String, Sendable, Hashable, CaseIterable {
+    package enum Kind: String, Sendable, Hashable, CaseIterable {
         /// The rule is missing and is put in.
         case add
         /// The rule should not be there and is taken out.
@@ -18,27 +18,27 @@ public struct Change: Sendable, Hashable {
     }
 
     /// In which table.
-    public let table: TableID
+    package let table: TableID
     /// In which chain.
-    public let chain: ChainName
+    package let chain: ChainName
     /// What is done.
-    public let kind: Kind
+    package let kind: Kind
     /// Where the rule stands or is to stand, counted from 1 as iptables does; nil where a chain is meant.
-    public let number: Int?
+    package let number: Int?
     /// The rules of which it is one: thousands of changes are told at the price of one list.
     private let rules: KernelRules
     private let index: Int
 
     /// The rule; nil where a chain is meant.
-    public var rule: KernelRule.Content? { number == nil ? nil : rules[index].content }
+    package var rule: KernelRule.Content? { number == nil ? nil : rules[index].content }
 
     /// The change of a whole chain.
-    public init(_ kind: Kind, _ table: TableID, _ chain: ChainName) {
+    package init(_ kind: Kind, _ table: TableID, _ chain: ChainName) {
         self.init(kind, table, chain, [], 0, number: nil)
     }
 
     /// The change of one rule.
-    public init(_ kind: Kind, _ table: TableID, _ chain: ChainName, _ rule: KernelRule.Content, number: Int) {
+    package init(_ kind: Kind, _ table: TableID, _ chain: ChainName, _ rule: KernelRule.Content, number: Int) {
         self.init(kind, table, chain, [KernelRule(rule)], 0, number: number)
     }
 
@@ -53,13 +53,13 @@ public struct Change: Sendable, Hashable {
     }
 
     /// Whether both say the same.
-    public static func == (left: Change, right: Change) -> Bool {
+    package static func == (left: Change, right: Change) -> Bool {
         (left.table, left.chain, left.kind, left.number) == (right.table, right.chain, right.kind, right.number)
             && left.rule == right.rule
     }
 
     /// The hash of where it is and what it does.
-    public func hash(into hasher: inout Hasher) {
+    package func hash(into hasher: inout Hasher) {
         hasher.combine(table)
         hasher.combine(chain)
         hasher.combine(kind)
@@ -69,10 +69,10 @@ public struct Change: Sendable, Hashable {
 
     /// The change in iptables syntax behind `+` or `-`: `+ iptables -t mangle -A FWMARKD-MARK …`. A rule that moves gives
     /// two lines.
-    public var lines: [String] { lines(rule: rule?.description) }
+    package var lines: [String] { lines(rule: rule?.description) }
 
     /// The change like `lines`, with the rule in these words.
-    public func lines(rule: String?) -> [String] {
+    package func lines(rule: String?) -> [String] {
         let table = "\(table.family.command) -t \(table.table)"
         let rule = rule.map { " \($0)" } ?? ""
         return switch kind {

@@ -1,10 +1,10 @@
-public import Netfilter
-public import Rules
+package import Netfilter
+package import Rules
 
 /// Why the kernel does not have the rules it should have.
-public struct ReconcileError: Error, Sendable, Hashable, CustomStringConvertible {
+package struct ReconcileError: Error, Sendable, Hashable, CustomStringConvertible {
     /// What was reached in spite of the error.
-    public enum State: Sendable, Hashable {
+    package enum State: Sendable, Hashable {
         /// Nothing was changed.
         case unchanged
         /// What had been committed was put back.
@@ -14,21 +14,21 @@ public struct ReconcileError: Error, Sendable, Hashable, CustomStringConvertible
     }
 
     /// What the kernel is left with.
-    public let state: State
+    package let state: State
     /// What was the matter, table by table.
-    public let causes: [NetfilterError]
+    package let causes: [NetfilterError]
     /// How often it was tried.
-    public let attempts: Int
+    package let attempts: Int
 
     /// An error of these parts.
-    public init(_ state: State, causes: [NetfilterError], attempts: Int = 1) {
+    package init(_ state: State, causes: [NetfilterError], attempts: Int = 1) {
         self.state = state
         self.causes = causes
         self.attempts = attempts
     }
 
     /// What happened, and what the kernel is left with.
-    public var description: String {
+    package var description: String {
         let kernel =
             switch state {
             case .unchanged: "the kernel's rules are unchanged"
@@ -51,18 +51,18 @@ public struct ReconcileError: Error, Sendable, Hashable, CustomStringConvertible
 }
 
 /// What a reconciliation found and did.
-public struct Outcome: Sendable, Hashable {
+package struct Outcome: Sendable, Hashable {
     /// What differed, in the order of tables; empty if nothing did.
-    public var changes: [Change] = []
+    package var changes: [Change] = []
     /// What cannot be mended, and what the kernel said to commits that are in force all the same.
-    public var warnings: [String] = []
+    package var warnings: [String] = []
     /// How often it was tried: 1 if at once.
-    public var attempts = 1
+    package var attempts = 1
     /// How long it waited for the xtables lock, all attempts together.
-    public var lockWait = Duration.zero
+    package var lockWait = Duration.zero
     /// The tables as they stand at the end, as far as they exist.
-    public var tables: [TableID: TableSnapshot] = [:]
+    package var tables: [TableID: TableSnapshot] = [:]
 
     /// Nothing found, nothing done.
-    public init() {}
+    package init() {}
 }

@@ -1,23 +1,23 @@
-public import Netfilter
-public import Rules
+package import Netfilter
+package import Rules
 
 /// Brings the kernel's tables to a ruleset, and proves it.
 ///
 /// One attempt holds the xtables lock from the reading to the reading after the commits. The tables' order is fixed: nat before
 /// mangle, so that a packet is never marked whose way back is not translated; the other way round when all is removed.
-public struct Reconciler<Store: RuleStore>: Sendable {
+package struct Reconciler<Store: RuleStore>: Sendable {
     /// How attempts follow one another.
-    public struct Retries: Sendable, Hashable {
+    package struct Retries: Sendable, Hashable {
         /// How many attempts there are at most.
-        public var limit = 6
+        package var limit = 6
         /// The pause after the first; each further one is twice as long.
-        public var firstPause = Duration.milliseconds(20)
+        package var firstPause = Duration.milliseconds(20)
 
         /// The pause between two looks at a lock that somebody else has.
-        public var lockPause = Duration.milliseconds(2)
+        package var lockPause = Duration.milliseconds(2)
 
         /// The defaults: six attempts within about a second.
-        public init() {}
+        package init() {}
 
         /// The pause after the attempt of that number, counted from 1, with up to half of it added at random so that
         /// two programs in step get out of it.
@@ -31,12 +31,12 @@ public struct Reconciler<Store: RuleStore>: Sendable {
     private let clock: any Clock<Duration>
     private let retries: Retries
     /// How long to wait for the xtables lock.
-    public var lockTimeout: Duration
+    package var lockTimeout: Duration
     /// Where a missing jump is put.
-    public var hookPosition: TableDifference.HookPosition
+    package var hookPosition: TableDifference.HookPosition
 
     /// A reconciler of the store's tables.
-    public init(
+    package init(
         _ store: Store,
         lockTimeout: Duration = .seconds(10),
         hookPosition: TableDifference.HookPosition = .first,
@@ -51,7 +51,7 @@ public struct Reconciler<Store: RuleStore>: Sendable {
     }
 
     /// How the tables differ from the ruleset. Takes no lock and changes nothing.
-    public func difference(to ruleset: Ruleset) throws(NetfilterError) -> Outcome {
+    package func difference(to ruleset: Ruleset) throws(NetfilterError) -> Outcome {
         var outcome = Outcome()
         for difference in try differences(to: ruleset, &outcome.tables) {
             outcome.changes += difference.changes
@@ -64,7 +64,7 @@ public struct Reconciler<Store: RuleStore>: Sendable {
     ///
     /// Nothing is committed when nothing differs. When it throws, the error says what the kernel is left with. A cancelled task
     /// makes no further attempt; one that has begun is brought to its end.
-    public nonisolated(nonsending) func reconcile(to ruleset: Ruleset) async throws(ReconcileError) -> Outcome {
+    package nonisolated(nonsending) func reconcile(to ruleset: Ruleset) async throws(ReconcileError) -> Outcome {
         try preflight(ruleset)
         var wayBack: WayBack = [:]
         var lockWait = Duration.zero

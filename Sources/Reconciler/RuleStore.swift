@@ -1,8 +1,8 @@
-public import Netfilter
-public import Rules
+package import Netfilter
+package import Rules
 
 /// What the reconciler needs of a kernel. `KernelTables` is the real one; tests have one that fails on purpose.
-public protocol RuleStore: Sendable {
+package protocol RuleStore: Sendable {
     /// A table ready to be committed.
     associatedtype Prepared: PreparedCommit
 
@@ -23,7 +23,7 @@ public protocol RuleStore: Sendable {
 }
 
 /// A changed copy of a table.
-public protocol PreparedCommit {
+package protocol PreparedCommit {
     /// Puts the copy in force. An error does not tell whether it is: read the table.
     func commit() throws(NetfilterError)
 }

@@ -1,39 +1,39 @@
-public import Netfilter
-public import Rules
+package import Netfilter
+package import Rules
 
 /// Everything in one table that is not as it should be, and the changes that mend it.
 ///
 /// A pure function of two values. What is not ours appears in neither list: our chains are those whose names begin with
 /// `FWMARKD-`, and our jumps are the rules outside of them that lead into one and bear our comment.
-public struct TableDifference: Sendable, Hashable {
+package struct TableDifference: Sendable, Hashable {
     /// Where a missing jump is put into its hook.
-    public enum HookPosition: Sendable, Hashable { case first, last }
+    package enum HookPosition: Sendable, Hashable { case first, last }
 
     /// What our part of a table should be.
-    public struct Goal: Sendable, Hashable {
+    package struct Goal: Sendable, Hashable {
         /// Our chains; none: nothing of ours is to be there.
-        public var chains: [GoalChain]
+        package var chains: [GoalChain]
         /// Our jumps by the chain in which they stand, in their order.
-        public var jumps: [ChainName: [GoalJump]]
+        package var jumps: [ChainName: [GoalJump]]
 
         /// One of our chains.
-        public struct GoalChain: Sendable, Hashable {
+        package struct GoalChain: Sendable, Hashable {
             /// Its name.
-            public var name: ChainName
+            package var name: ChainName
             /// Its rules, with the counters that those get which have to be put in.
-            public var rules: KernelRules
+            package var rules: KernelRules
         }
 
         /// One of our jumps.
-        public struct GoalJump: Sendable, Hashable {
+        package struct GoalJump: Sendable, Hashable {
             /// The jump, with the counters that it gets if it has to be put in.
-            public var rule: KernelRule
+            package var rule: KernelRule
             /// Where it goes if it has to be put in, counted from 0; nil: where the hook position says.
-            public var number: Int?
+            package var number: Int?
         }
 
         /// What the ruleset wants of the table.
-        public init(_ ruleset: Ruleset, _ id: TableID) {
+        package init(_ ruleset: Ruleset, _ id: TableID) {
             chains = (ruleset.tables[id] ?? []).map { chain in
                 GoalChain(name: chain.name, rules: KernelRules(chain.rules))
             }
@@ -42,7 +42,7 @@ public struct TableDifference: Sendable, Hashable {
         }
 
         /// What was there: the way back when another table's commit was refused.
-        public init(restoring snapshot: TableSnapshot?) {
+        package init(restoring snapshot: TableSnapshot?) {
             chains = []
             jumps = [:]
             for chain in snapshot?.chains ?? [] {
@@ -57,19 +57,19 @@ public struct TableDifference: Sendable, Hashable {
     }
 
     /// Which table.
-    public let id: TableID
+    package let id: TableID
     /// What differs.
-    public private(set) var changes: [Change] = []
+    package private(set) var changes: [Change] = []
     /// What mends it, in the order in which it must be done.
-    public private(set) var edits: [TableEdit] = []
+    package private(set) var edits: [TableEdit] = []
     /// What cannot be mended without touching what is not ours.
-    public private(set) var warnings: [String] = []
+    package private(set) var warnings: [String] = []
 
     /// Whether nothing differs.
-    public var isEmpty: Bool { edits.isEmpty }
+    package var isEmpty: Bool { edits.isEmpty }
 
     /// How the table differs from the goal; a table that does not exist is empty.
-    public init(_ id: TableID, from snapshot: TableSnapshot?, to goal: Goal, hookPosition: HookPosition) {
+    package init(_ id: TableID, from snapshot: TableSnapshot?, to goal: Goal, hookPosition: HookPosition) {
         self.id = id
         let standing = snapshot?.chains ?? []
         var isWanted = [Bool](repeating: false, count: standing.count)

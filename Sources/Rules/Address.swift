@@ -1,27 +1,27 @@
 import Glibc
 
 /// An IPv4 or IPv6 address.
-public struct Address: Sendable, Hashable, Comparable {
+package struct Address: Sendable, Hashable, Comparable {
     /// The family the address belongs to.
-    public let family: Family
+    package let family: Family
     /// The address as a number in host order: the first octet on the wire is the most significant. An IPv4 address
     /// stands in the low 32 bits.
-    public let bits: UInt128
+    package let bits: UInt128
 
     /// The IPv4 address whose first octet is the most significant byte of `bits`.
-    public init(ipv4 bits: UInt32) {
+    package init(ipv4 bits: UInt32) {
         self.family = .ipv4
         self.bits = UInt128(bits)
     }
 
     /// The IPv6 address whose first octet is the most significant byte of `bits`.
-    public init(ipv6 bits: UInt128) {
+    package init(ipv6 bits: UInt128) {
         self.family = .ipv6
         self.bits = bits
     }
 
     /// The address of `family` with the low `family.bitWidth` bits of `bits`.
-    public init(family: Family, bits: UInt128) {
+    package init(family: Family, bits: UInt128) {
         self.family = family
         self.bits = family == .ipv4 ? UInt128(UInt32(truncatingIfNeeded: bits)) : bits
     }
@@ -31,7 +31,7 @@ public struct Address: Sendable, Hashable, Comparable {
     /// No zone, no port, no brackets, no leading zeros in an octet, and no IPv4-mapped address (`::ffff:…`), which
     /// never stands in a packet.
     /// - Throws: `InvalidValue` when the text is anything else.
-    public init(parsing text: String) throws(InvalidValue) {
+    package init(parsing text: String) throws(InvalidValue) {
         var four = in_addr()
         var six = in6_addr()
         if text.utf8.contains(0) {
@@ -55,14 +55,14 @@ public struct Address: Sendable, Hashable, Comparable {
     }
 
     /// IPv4 before IPv6, then by number.
-    public static func < (left: Address, right: Address) -> Bool {
+    package static func < (left: Address, right: Address) -> Bool {
         (left.family, left.bits) < (right.family, right.bits)
     }
 }
 
 extension Address: CustomStringConvertible {
     /// The address as iptables and `inet_ntop` write it (RFC 5952 for IPv6).
-    public var description: String {
+    package var description: String {
         withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(INET6_ADDRSTRLEN)) { text in
             switch family {
             case .ipv4:

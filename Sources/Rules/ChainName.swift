@@ -1,19 +1,19 @@
 /// The name of a chain.
-public struct ChainName: Sendable, Hashable, Comparable {
+package struct ChainName: Sendable, Hashable, Comparable {
     /// The name as iptables shows it.
-    public let text: String
+    package let text: String
 
     /// The longest usable name, in bytes: `XT_EXTENSION_MAXNAMELEN` of `<linux/netfilter/x_tables.h>` less one. libiptc
     /// takes longer names and cannot find the chain again.
-    public static let maximumLength = 28
+    package static let maximumLength = 28
 
     /// What the names of all chains of fwmarkd begin with.
-    public static let ownPrefix = "FWMARKD-"
+    package static let ownPrefix = "FWMARKD-"
 
     /// A name of 1 to 28 printable bytes without white space that does not begin with `-` or `!`.
     ///
     /// - Throws: `InvalidValue` for anything else.
-    public init(_ text: String) throws(InvalidValue) {
+    package init(_ text: String) throws(InvalidValue) {
         let bytes = text.utf8
         guard (1...ChainName.maximumLength).contains(bytes.count),
             bytes.allSatisfy({ $0 > 0x20 && $0 < 0x7f }),
@@ -26,30 +26,30 @@ public struct ChainName: Sendable, Hashable, Comparable {
     }
 
     /// A name from the kernel, whatever it is.
-    public init(fromKernel text: String) { self.text = text }
+    package init(fromKernel text: String) { self.text = text }
 
     /// A name that stands in this source.
     private init(known text: String) { self.text = text }
 
     /// Whether the chain is one of fwmarkd's.
-    public var isOurs: Bool { text.utf8.starts(with: ChainName.ownPrefix.utf8) }
+    package var isOurs: Bool { text.utf8.starts(with: ChainName.ownPrefix.utf8) }
 
     /// The chain of all marks, in mangle.
-    public static let mark = ChainName(known: "FWMARKD-MARK")
+    package static let mark = ChainName(known: "FWMARKD-MARK")
     /// The chain of all source translations, in nat.
-    public static let nat = ChainName(known: "FWMARKD-NAT")
+    package static let nat = ChainName(known: "FWMARKD-NAT")
     /// The built-in chain that every packet meets before routing.
-    public static let prerouting = ChainName(known: "PREROUTING")
+    package static let prerouting = ChainName(known: "PREROUTING")
     /// The built-in chain that every packet meets before it leaves.
-    public static let postrouting = ChainName(known: "POSTROUTING")
+    package static let postrouting = ChainName(known: "POSTROUTING")
 
     /// By bytes.
-    public static func < (left: ChainName, right: ChainName) -> Bool {
+    package static func < (left: ChainName, right: ChainName) -> Bool {
         left.text.utf8.lexicographicallyPrecedes(right.text.utf8)
     }
 }
 
 extension ChainName: CustomStringConvertible {
     /// The name itself.
-    public var description: String { text }
+    package var description: String { text }
 }

@@ -1,14 +1,14 @@
 /// An address family with netfilter tables of its own.
-public enum Family: String, Sendable, Hashable, Comparable, CaseIterable, Codable {
+package enum Family: String, Sendable, Hashable, Comparable, CaseIterable, Codable {
     case ipv4
     case ipv6
 
     /// How many bits an address has: 32 or 128.
-    public var bitWidth: Int { self == .ipv4 ? 32 : 128 }
+    package var bitWidth: Int { self == .ipv4 ? 32 : 128 }
 
     /// The program whose syntax the family's rules are shown in: `iptables` or `ip6tables`.
-    public var command: String { self == .ipv4 ? "iptables" : "ip6tables" }
+    package var command: String { self == .ipv4 ? "iptables" : "ip6tables" }
 
     /// IPv4 before IPv6.
-    public static func < (left: Family, right: Family) -> Bool { left == .ipv4 && right == .ipv6 }
+    package static func < (left: Family, right: Family) -> Bool { left == .ipv4 && right == .ipv6 }
 }

@@ -1,17 +1,17 @@
 /// A network interface's name, or the beginning of one (`eth+`), as iptables takes it behind `-i` and `-o`.
-public struct InterfacePattern: Sendable, Hashable {
+package struct InterfacePattern: Sendable, Hashable {
     /// The name without the plus sign; empty only for `+`, which matches every interface.
-    public let name: String
+    package let name: String
     /// Whether the name is a beginning only.
-    public let isPrefix: Bool
+    package let isPrefix: Bool
 
     /// The longest name of an interface, in bytes: `IFNAMSIZ` of `<linux/if.h>` less the NUL.
-    public static let maximumLength = 15
+    package static let maximumLength = 15
 
     /// A name of 1 to 15 bytes without white space, slash, colon and control characters; a plus sign at its end makes it a beginning.
     ///
     /// - Throws: `InvalidValue` for a name that no interface can have.
-    public init(parsing text: String) throws(InvalidValue) {
+    package init(parsing text: String) throws(InvalidValue) {
         let bytes = text.utf8
         guard (1...InterfacePattern.maximumLength).contains(bytes.count),
             bytes.allSatisfy({
@@ -29,10 +29,10 @@ public struct InterfacePattern: Sendable, Hashable {
     }
 
     /// Whether an interface of this name is meant.
-    public func matches(_ interface: String) -> Bool { isPrefix ? interface.hasPrefix(name) : interface == name }
+    package func matches(_ interface: String) -> Bool { isPrefix ? interface.hasPrefix(name) : interface == name }
 
     /// Whether some interface is meant by both patterns.
-    public func overlaps(_ other: InterfacePattern) -> Bool {
+    package func overlaps(_ other: InterfacePattern) -> Bool {
         switch (isPrefix, other.isPrefix) {
         case (false, false): name == other.name
         case (true, false): other.name.hasPrefix(name)
@@ -44,5 +44,5 @@ public struct InterfacePattern: Sendable, Hashable {
 
 extension InterfacePattern: CustomStringConvertible {
     /// As iptables writes it: `eth0`, `eth+`.
-    public var description: String { isPrefix ? name + "+" : name }
+    package var description: String { isPrefix ? name + "+" : name }
 }

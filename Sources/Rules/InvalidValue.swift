@@ -1,14 +1,14 @@
 /// Why a text or a number is not a value of the wanted type: what is wrong, and what would be right.
 ///
 /// Both halves are fragments without a full stop, made to stand in `file:line:column: path: problem; expected`.
-public struct InvalidValue: Error, Hashable, Sendable, CustomStringConvertible {
+package struct InvalidValue: Error, Hashable, Sendable, CustomStringConvertible {
     /// What is wrong, naming the offending value: `"10.11.12.1/24" has bits set behind the prefix length`.
-    public let problem: String
+    package let problem: String
     /// What is expected instead: `10.11.12.0/24, or 10.11.12.1/32 for the one address`.
-    public let expected: String
+    package let expected: String
 
     /// An error of the two given fragments.
-    public init(problem: String, expected: String) {
+    package init(problem: String, expected: String) {
         self.problem = problem
         self.expected = expected
     }
@@ -19,5 +19,5 @@ public struct InvalidValue: Error, Hashable, Sendable, CustomStringConvertible {
     }
 
     /// `problem; expected …`
-    public var description: String { "\(problem); expected \(expected)" }
+    package var description: String { "\(problem); expected \(expected)" }
 }

@@ -1,21 +1,21 @@
 /// A firewall mark under a mask: sets the bits of `mask` in the packet's mark to those of `value`.
-public struct Mark: Sendable, Hashable {
+package struct Mark: Sendable, Hashable {
     /// The bits to set; none outside `mask`, and never zero.
-    public let value: UInt32
+    package let value: UInt32
     /// Which bits of the packet's mark are written.
-    public let mask: UInt32
+    package let mask: UInt32
 
     /// A mark that writes the whole 32 bits.
     ///
     /// - Throws: `InvalidValue` for zero, which is the mark of a packet that has none.
-    public init(_ value: UInt32) throws(InvalidValue) {
+    package init(_ value: UInt32) throws(InvalidValue) {
         try self.init(value, mask: .max)
     }
 
     /// A mark that writes the bits of `mask`.
     ///
     /// - Throws: `InvalidValue` for the value zero, and for a value with bits outside the mask.
-    public init(_ value: UInt32, mask: UInt32) throws(InvalidValue) {
+    package init(_ value: UInt32, mask: UInt32) throws(InvalidValue) {
         guard value != 0 else {
             throw InvalidValue(
                 problem: "mark 0 is the mark of a packet that has none", expected: "a mark from 1 to 4294967295")
@@ -33,7 +33,7 @@ public struct Mark: Sendable, Hashable {
     /// A mark (`21`, `0x15`), or mark and mask (`0x100/0xff00`).
     ///
     /// - Throws: `InvalidValue` for anything else.
-    public init(parsing text: String) throws(InvalidValue) {
+    package init(parsing text: String) throws(InvalidValue) {
         let halves = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         let value = try Mark.number(halves[0], of: text)
         try self.init(value, mask: halves.count == 1 ? .max : try Mark.number(halves[1], of: text))
@@ -53,18 +53,18 @@ public struct Mark: Sendable, Hashable {
     }
 
     /// The packet's mark after this mark was set on it.
-    public func applied(to mark: UInt32) -> UInt32 { mark & ~mask | value }
+    package func applied(to mark: UInt32) -> UInt32 { mark & ~mask | value }
 
     /// Whether some packet's final mark depends on which of the two is set last.
-    public func conflicts(with other: Mark) -> Bool { (value ^ other.value) & mask & other.mask != 0 }
+    package func conflicts(with other: Mark) -> Bool { (value ^ other.value) & mask & other.mask != 0 }
 }
 
 extension Mark: CustomStringConvertible {
     /// Decimal when the whole mark is written, as ipvsadm wants it; value and mask in hexadecimal otherwise.
-    public var description: String { mask == .max ? "\(value)" : "\(hexadecimal(value))/\(hexadecimal(mask))" }
+    package var description: String { mask == .max ? "\(value)" : "\(hexadecimal(value))/\(hexadecimal(mask))" }
 
     /// As iptables writes it behind `--set-xmark`: `0x15/0xffffffff`.
-    public var iptablesSyntax: String { "\(hexadecimal(value))/\(hexadecimal(mask))" }
+    package var iptablesSyntax: String { "\(hexadecimal(value))/\(hexadecimal(mask))" }
 }
 
 /// The number with `0x` before it, in lower case and without leading zeros.

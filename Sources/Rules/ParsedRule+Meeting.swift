@@ -1,6 +1,6 @@
 extension ParsedRule {
     /// Whether some packet may fit both rules, by what is understood of them.
-    public func mayMeet(_ other: ParsedRule) -> Bool {
+    package func mayMeet(_ other: ParsedRule) -> Bool {
         func meet(_ left: AddressMatch?, _ right: AddressMatch?) -> Bool {
             guard let left, let right else { return true }
             return switch (left.isInverted, right.isInverted) {
@@ -29,7 +29,7 @@ extension ParsedRule {
 
 extension TransportMatch {
     /// The destination ports; nil: any.
-    public var destinationPorts: [PortRange]? {
+    package var destinationPorts: [PortRange]? {
         switch ports {
         case .destination(let range): [range]
         case .destinations(let ranges): ranges
@@ -38,7 +38,7 @@ extension TransportMatch {
     }
 
     /// The source ports; nil: any.
-    public var sourcePorts: [PortRange]? {
+    package var sourcePorts: [PortRange]? {
         switch ports {
         case .source(let range): [range]
         case .sources(let ranges): ranges

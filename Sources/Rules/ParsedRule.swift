@@ -2,33 +2,33 @@
 ///
 /// What was understood never asks for more than the rule does: every packet that fits the rule fits `source`, `destination`
 /// and the other parts as well.
-public struct ParsedRule: Sendable, Hashable {
+package struct ParsedRule: Sendable, Hashable {
     /// `-s`
-    public private(set) var source: AddressMatch?
+    package private(set) var source: AddressMatch?
     /// `-d`
-    public private(set) var destination: AddressMatch?
+    package private(set) var destination: AddressMatch?
     /// `-i`
-    public private(set) var inInterface: InterfacePattern?
+    package private(set) var inInterface: InterfacePattern?
     /// `-o`
-    public private(set) var outInterface: InterfacePattern?
+    package private(set) var outInterface: InterfacePattern?
     /// `-p` and the ports.
-    public private(set) var transport: TransportMatch?
+    package private(set) var transport: TransportMatch?
     /// The remark.
-    public private(set) var comment: String?
+    package private(set) var comment: String?
     /// What stands behind `-j` or `-g`; nil: nothing.
-    public private(set) var targetName: String?
+    package private(set) var targetName: String?
     /// Whether it stands behind `-g`.
-    public private(set) var isGoto = false
+    package private(set) var isGoto = false
     /// What no `Rule` says, as it stands there: `-m conntrack`, `! -o docker0`.
-    public private(set) var unknown: [String] = []
+    package private(set) var unknown: [String] = []
 
     /// Whether what stands behind `-j` or `-g` is a chain.
-    public private(set) var leadsToChain = false
+    package private(set) var leadsToChain = false
 
     private var target: Target?
 
     /// The rule, if nothing of it is unknown.
-    public var rule: Rule? {
+    package var rule: Rule? {
         guard unknown.isEmpty, let target else { return nil }
         return Rule(
             source: source, destination: destination, inInterface: inInterface, outInterface: outInterface, transport: transport,
@@ -36,13 +36,13 @@ public struct ParsedRule: Sendable, Hashable {
     }
 
     /// The mark that it sets, as far as that is understood, whatever else the rule asks for.
-    public var mark: Mark? {
+    package var mark: Mark? {
         guard case .mark(let mark)? = target else { return nil }
         return mark
     }
 
     /// Reads the words behind `-A CHAIN`. A target is taken for a chain if `isChain` says so.
-    public init(_ words: some Collection<String>, _ family: Family, isChain: (String) -> Bool) {
+    package init(_ words: some Collection<String>, _ family: Family, isChain: (String) -> Bool) {
         var reader = Reader(words: Array(words), family: family)
         reader.read(isChain)
         self = reader.result
@@ -53,7 +53,7 @@ public struct ParsedRule: Sendable, Hashable {
     private init() {}
 
     /// What asks for these parts, and has no target; for comparisons with `mayMeet`.
-    public init(
+    package init(
         source: AddressMatch? = nil, destination: AddressMatch? = nil, inInterface: InterfacePattern? = nil,
         outInterface: InterfacePattern? = nil, transport: TransportMatch? = nil
     ) {
@@ -67,7 +67,7 @@ public struct ParsedRule: Sendable, Hashable {
     /// The words of a line as a shell would separate them: by blanks, with double and single quotes and backslashes.
     ///
     /// - Returns: nil for a quote without end.
-    public static func words(of line: some StringProtocol) -> [String]? {
+    package static func words(of line: some StringProtocol) -> [String]? {
         var words: [String] = []
         var word: String?
         var quote: Character?
@@ -96,7 +96,7 @@ public struct ParsedRule: Sendable, Hashable {
     }
 
     /// The words as one line, with quotes around those that need them.
-    public static func line(of words: some Sequence<String>) -> String {
+    package static func line(of words: some Sequence<String>) -> String {
         words.map { word in word.isEmpty || word.contains { " \t\"'\\".contains($0) } ? quoted(word) : word }.joined(separator: " ")
     }
 }

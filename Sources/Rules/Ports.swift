@@ -1,11 +1,11 @@
 /// A transport protocol with ports.
-public enum TransportProtocol: String, Sendable, Hashable, CaseIterable, Codable {
+package enum TransportProtocol: String, Sendable, Hashable, CaseIterable, Codable {
     case tcp
     case udp
     case sctp
 
     /// The protocol's number in the IP header (IANA's registry of assigned Internet protocol numbers).
-    public var number: UInt8 {
+    package var number: UInt8 {
         switch self {
         case .tcp: 6
         case .udp: 17
@@ -14,24 +14,24 @@ public enum TransportProtocol: String, Sendable, Hashable, CaseIterable, Codable
     }
 
     /// The protocol of a number in the IP header; nil for one without ports.
-    public init?(number: UInt8) {
+    package init?(number: UInt8) {
         guard let found = TransportProtocol.allCases.first(where: { $0.number == number }) else { return nil }
         self = found
     }
 }
 
 /// An inclusive range of ports, in host order.
-public struct PortRange: Sendable, Hashable, Comparable {
+package struct PortRange: Sendable, Hashable, Comparable {
     /// The first port.
-    public let lower: UInt16
+    package let lower: UInt16
     /// The last port; not below `lower`.
-    public let upper: UInt16
+    package let upper: UInt16
 
     /// Every port there is.
-    public static let all = PortRange(0, 65535)
+    package static let all = PortRange(0, 65535)
 
     /// The one port.
-    public init(_ port: UInt16) {
+    package init(_ port: UInt16) {
         self.lower = port
         self.upper = port
     }
@@ -39,7 +39,7 @@ public struct PortRange: Sendable, Hashable, Comparable {
     /// The ports from `lower` to `upper`.
     ///
     /// - Precondition: `lower` is not above `upper`.
-    public init(_ lower: UInt16, _ upper: UInt16) {
+    package init(_ lower: UInt16, _ upper: UInt16) {
         precondition(lower <= upper)
         self.lower = lower
         self.upper = upper
@@ -48,7 +48,7 @@ public struct PortRange: Sendable, Hashable, Comparable {
     /// A port (`21`) or a range (`10000-20000`) of ports from 1 to 65535.
     ///
     /// - Throws: `InvalidValue` for anything else; a range is never turned round.
-    public init(parsing text: String) throws(InvalidValue) {
+    package init(parsing text: String) throws(InvalidValue) {
         let halves = text.split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false)
         let lower = try PortRange.port(halves[0], of: text)
         let upper = halves.count == 1 ? lower : try PortRange.port(halves[1], of: text)
@@ -70,13 +70,13 @@ public struct PortRange: Sendable, Hashable, Comparable {
     }
 
     /// Whether the port lies in the range.
-    public func contains(_ port: UInt16) -> Bool { lower <= port && port <= upper }
+    package func contains(_ port: UInt16) -> Bool { lower <= port && port <= upper }
 
     /// Whether some port lies in both ranges.
-    public func overlaps(_ other: PortRange) -> Bool { lower <= other.upper && other.lower <= upper }
+    package func overlaps(_ other: PortRange) -> Bool { lower <= other.upper && other.lower <= upper }
 
     /// The same ports in as few ranges as can be, in order: what overlaps or touches becomes one.
-    public static func merged(_ ranges: [PortRange]) -> [PortRange] {
+    package static func merged(_ ranges: [PortRange]) -> [PortRange] {
         guard ranges.count > 1 else { return ranges }
         var merged: [PortRange] = []
         for range in ranges.sorted() {
@@ -90,15 +90,15 @@ public struct PortRange: Sendable, Hashable, Comparable {
     }
 
     /// By first port, then by last.
-    public static func < (left: PortRange, right: PortRange) -> Bool {
+    package static func < (left: PortRange, right: PortRange) -> Bool {
         (left.lower, left.upper) < (right.lower, right.upper)
     }
 }
 
 extension PortRange: CustomStringConvertible {
     /// As the configuration file writes it: `21` or `10000-20000`.
-    public var description: String { lower == upper ? "\(lower)" : "\(lower)-\(upper)" }
+    package var description: String { lower == upper ? "\(lower)" : "\(lower)-\(upper)" }
 
     /// As iptables writes it: `21` or `10000:20000`.
-    public var iptablesSyntax: String { lower == upper ? "\(lower)" : "\(lower):\(upper)" }
+    package var iptablesSyntax: String { lower == upper ? "\(lower)" : "\(lower):\(upper)" }
 }

@@ -1,15 +1,15 @@
 /// A block of addresses: all that share their first `length` bits with `address`.
-public struct Prefix: Sendable, Hashable, Comparable {
+package struct Prefix: Sendable, Hashable, Comparable {
     /// The first address of the block; its bits behind `length` are zero.
-    public let address: Address
+    package let address: Address
     /// How many leading bits are fixed: 0…32 or 0…128.
-    public let length: Int
+    package let length: Int
 
     /// The family the block belongs to.
-    public var family: Family { address.family }
+    package var family: Family { address.family }
 
     /// The block of the one given address.
-    public init(_ address: Address) {
+    package init(_ address: Address) {
         self.address = address
         self.length = address.family.bitWidth
     }
@@ -17,7 +17,7 @@ public struct Prefix: Sendable, Hashable, Comparable {
     /// The block of `length` leading bits that holds `address`; bits behind the length are dropped.
     ///
     /// - Precondition: `length` is in 0…`address.family.bitWidth`.
-    public init(containing address: Address, length: Int) {
+    package init(containing address: Address, length: Int) {
         precondition(length >= 0 && length <= address.family.bitWidth)
         self.address = Address(family: address.family, bits: address.bits & Prefix.mask(length: length, address.family))
         self.length = length
@@ -27,7 +27,7 @@ public struct Prefix: Sendable, Hashable, Comparable {
     ///
     /// - Throws: `InvalidValue` for a bad address, a length out of range, and bits set behind the length: the kernel
     ///   would accept such an entry and never match it.
-    public init(parsing text: String) throws(InvalidValue) {
+    package init(parsing text: String) throws(InvalidValue) {
         guard let slash = text.utf8.firstIndex(of: UInt8(ascii: "/")) else {
             self.init(try Address(parsing: text))
             return
@@ -60,35 +60,35 @@ public struct Prefix: Sendable, Hashable, Comparable {
     }
 
     /// The netmask as a number, in the form of `Address.bits`.
-    public var mask: UInt128 { Prefix.mask(length: length, family) }
+    package var mask: UInt128 { Prefix.mask(length: length, family) }
 
     /// The last address of the block.
-    public var last: Address {
+    package var last: Address {
         Address(family: family, bits: address.bits | (~mask & Prefix.mask(length: family.bitWidth, family)))
     }
 
     /// Whether the address is in the block.
-    public func contains(_ other: Address) -> Bool {
+    package func contains(_ other: Address) -> Bool {
         other.family == family && other.bits & mask == address.bits
     }
 
     /// Whether every address of `other` is in this block.
-    public func contains(_ other: Prefix) -> Bool {
+    package func contains(_ other: Prefix) -> Bool {
         other.length >= length && contains(other.address)
     }
 
     /// Whether some address is in both blocks. Of two prefixes that overlap, one holds the other.
-    public func overlaps(_ other: Prefix) -> Bool {
+    package func overlaps(_ other: Prefix) -> Bool {
         contains(other) || other.contains(self)
     }
 
     /// By address, and among blocks with one first address the wider first: each block stands before all it holds.
-    public static func < (left: Prefix, right: Prefix) -> Bool {
+    package static func < (left: Prefix, right: Prefix) -> Bool {
         left.address == right.address ? left.length < right.length : left.address < right.address
     }
 }
 
 extension Prefix: CustomStringConvertible {
     /// Address and length, as iptables prints it: `203.0.113.10/32`.
-    public var description: String { "\(address)/\(length)" }
+    package var description: String { "\(address)/\(length)" }
 }

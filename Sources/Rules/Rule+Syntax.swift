@@ -1,6 +1,6 @@
 extension Rule {
     /// The rule as `iptables-legacy-save` prints it, without `-A` and the chain: `-d 203.0.113.10/32 -p tcp -m tcp …`.
-    public var iptablesSyntax: String {
+    package var iptablesSyntax: String {
         var words: [String] = []
         func address(_ option: String, _ match: AddressMatch?) {
             guard let match, match.prefix.length > 0 || match.isInverted else { return }
@@ -20,7 +20,7 @@ extension Rule {
 
 extension TransportMatch {
     /// The match as `iptables-legacy-save` prints it: `-p tcp -m tcp --dport 21`.
-    public var iptablesSyntax: String {
+    package var iptablesSyntax: String {
         func list(_ ranges: [PortRange]) -> String { ranges.map(\.iptablesSyntax).joined(separator: ",") }
         let ports =
             switch ports {
@@ -36,7 +36,7 @@ extension TransportMatch {
 
 extension Target {
     /// The target as `iptables-legacy-save` prints it: `-j MARK --set-xmark 0x15/0xffffffff`.
-    public var iptablesSyntax: String {
+    package var iptablesSyntax: String {
         switch self {
         case .mark(let mark): "-j MARK --set-xmark \(mark.iptablesSyntax)"
         case .masquerade: "-j MASQUERADE"

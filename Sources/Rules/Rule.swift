@@ -2,24 +2,24 @@
 ///
 /// The type holds exactly the rules that fwmarkd makes, and so all that it must recognise as its own. Other
 /// people's rules that do not fit stay opaque (`Netfilter.KernelRule`).
-public struct Rule: Sendable, Hashable {
+package struct Rule: Sendable, Hashable {
     /// Where the packet comes from; nil: anywhere.
-    public var source: AddressMatch?
+    package var source: AddressMatch?
     /// Where it goes; nil: anywhere.
-    public var destination: AddressMatch?
+    package var destination: AddressMatch?
     /// The interface it came in by; nil: any.
-    public var inInterface: InterfacePattern?
+    package var inInterface: InterfacePattern?
     /// The interface it leaves by; nil: any.
-    public var outInterface: InterfacePattern?
+    package var outInterface: InterfacePattern?
     /// Protocol and ports; nil: any protocol.
-    public var transport: TransportMatch?
+    package var transport: TransportMatch?
     /// A remark for people, at most 255 bytes.
-    public var comment: String?
+    package var comment: String?
     /// What happens to a packet that fits.
-    public var target: Target
+    package var target: Target
 
     /// A rule of the given parts; those left out match every packet.
-    public init(
+    package init(
         source: AddressMatch? = nil,
         destination: AddressMatch? = nil,
         inInterface: InterfacePattern? = nil,
@@ -39,14 +39,14 @@ public struct Rule: Sendable, Hashable {
 }
 
 /// A block of addresses, or everything but that block.
-public struct AddressMatch: Sendable, Hashable {
+package struct AddressMatch: Sendable, Hashable {
     /// The block.
-    public let prefix: Prefix
+    package let prefix: Prefix
     /// Whether the addresses outside the block are meant.
-    public let isInverted: Bool
+    package let isInverted: Bool
 
     /// The addresses of the block, or with `isInverted` all others of its family.
-    public init(_ prefix: Prefix, isInverted: Bool = false) {
+    package init(_ prefix: Prefix, isInverted: Bool = false) {
         self.prefix = prefix
         self.isInverted = isInverted
     }
@@ -54,7 +54,7 @@ public struct AddressMatch: Sendable, Hashable {
     /// A prefix, with `!` before it for everything else.
     ///
     /// - Throws: `InvalidValue` as `Prefix.init(parsing:)` does.
-    public init(parsing text: String) throws(InvalidValue) {
+    package init(parsing text: String) throws(InvalidValue) {
         let isInverted = text.utf8.first == UInt8(ascii: "!")
         // By bytes: to Swift a "!" and an accent behind it are one character.
         let body = isInverted ? String(decoding: text.utf8.dropFirst().drop { $0 == UInt8(ascii: " ") }, as: UTF8.self) : text
@@ -62,20 +62,20 @@ public struct AddressMatch: Sendable, Hashable {
     }
 
     /// Whether the address fits.
-    public func matches(_ address: Address) -> Bool {
+    package func matches(_ address: Address) -> Bool {
         address.family == prefix.family && prefix.contains(address) != isInverted
     }
 }
 
 /// A protocol and the ports of one side.
-public struct TransportMatch: Sendable, Hashable {
+package struct TransportMatch: Sendable, Hashable {
     /// The protocol.
-    public let transport: TransportProtocol
+    package let transport: TransportProtocol
     /// Which ports of it.
-    public let ports: Ports
+    package let ports: Ports
 
     /// The ports of a `TransportMatch`.
-    public enum Ports: Sendable, Hashable {
+    package enum Ports: Sendable, Hashable {
         /// Every packet of the protocol; no match of ports at all.
         case any
         /// The source port lies in the range: the protocol's own match, `--sport`.
@@ -89,16 +89,16 @@ public struct TransportMatch: Sendable, Hashable {
     }
 
     /// How many slots a multiport match has; a range takes two (`XT_MULTI_PORTS` of `<linux/netfilter/xt_multiport.h>`).
-    public static let multiportSlots = 15
+    package static let multiportSlots = 15
 
     /// Packets of the protocol with these ports.
-    public init(_ transport: TransportProtocol, _ ports: Ports) {
+    package init(_ transport: TransportProtocol, _ ports: Ports) {
         self.transport = transport
         self.ports = ports
     }
 
     /// Whether a packet of the protocol with these ports, in host order, fits.
-    public func matches(_ transport: TransportProtocol?, source: UInt16, destination: UInt16) -> Bool {
+    package func matches(_ transport: TransportProtocol?, source: UInt16, destination: UInt16) -> Bool {
         guard transport == self.transport else { return false }
         return switch ports {
         case .any: true
@@ -110,11 +110,11 @@ public struct TransportMatch: Sendable, Hashable {
     }
 
     /// How many slots of a multiport match the range takes: a port one, a range two.
-    public static func slots(of range: PortRange) -> Int { range.lower == range.upper ? 1 : 2 }
+    package static func slots(of range: PortRange) -> Int { range.lower == range.upper ? 1 : 2 }
 }
 
 /// What a rule does with a packet.
-public enum Target: Sendable, Hashable {
+package enum Target: Sendable, Hashable {
     /// Sets the packet's mark and goes on with the next rule.
     case mark(Mark)
     /// Translates the source to the outgoing interface's primary address; ends the traversal of the table.
@@ -133,7 +133,7 @@ public enum Target: Sendable, Hashable {
     case drop
 
     /// The chain that the target leads to.
-    public var chain: ChainName? {
+    package var chain: ChainName? {
         switch self {
         case .jump(let chain), .goTo(let chain): chain
         default: nil

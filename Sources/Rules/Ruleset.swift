@@ -1,81 +1,81 @@
 /// A netfilter table that fwmarkd has rules in.
-public enum Table: String, Sendable, Hashable, Comparable, CaseIterable, Codable {
+package enum Table: String, Sendable, Hashable, Comparable, CaseIterable, Codable {
     /// Source translation, in POSTROUTING.
     case nat
     /// Firewall marks, in PREROUTING.
     case mangle
 
     /// The built-in chain that our jump stands in.
-    public var hook: ChainName { self == .nat ? .postrouting : .prerouting }
+    package var hook: ChainName { self == .nat ? .postrouting : .prerouting }
 
     /// The first of our chains, which the jump leads to.
-    public var entryChain: ChainName { self == .nat ? .nat : .mark }
+    package var entryChain: ChainName { self == .nat ? .nat : .mark }
 
     /// nat before mangle: translations must stand before marked packets can meet them.
-    public static func < (left: Table, right: Table) -> Bool { left == .nat && right == .mangle }
+    package static func < (left: Table, right: Table) -> Bool { left == .nat && right == .mangle }
 }
 
 /// A table of one family: what the kernel replaces in one piece.
-public struct TableID: Sendable, Hashable, Comparable, CaseIterable {
+package struct TableID: Sendable, Hashable, Comparable, CaseIterable {
     /// The table.
-    public let table: Table
+    package let table: Table
     /// Whose packets it sees.
-    public let family: Family
+    package let family: Family
 
     /// The table of the family.
-    public init(_ family: Family, _ table: Table) {
+    package init(_ family: Family, _ table: Table) {
         self.family = family
         self.table = table
     }
 
     /// All four in the order of commits: nat before mangle, IPv4 before IPv6. Removal takes the reverse.
-    public static let allCases: [TableID] = Table.allCases.flatMap { table in
+    package static let allCases: [TableID] = Table.allCases.flatMap { table in
         Family.allCases.map { TableID($0, table) }
     }
 
     /// In the order of commits.
-    public static func < (left: TableID, right: TableID) -> Bool {
+    package static func < (left: TableID, right: TableID) -> Bool {
         (left.table, left.family) < (right.table, right.family)
     }
 }
 
 extension TableID: CustomStringConvertible {
     /// As a person names it: `ipv4 mangle`.
-    public var description: String { "\(family) \(table)" }
+    package var description: String { "\(family) \(table)" }
 }
 
 /// A chain of rules.
-public struct Chain: Sendable, Hashable {
+package struct Chain: Sendable, Hashable {
     /// Its name.
-    public let name: ChainName
+    package let name: ChainName
     /// Its rules, in order.
-    public var rules: [Rule]
+    package var rules: [Rule]
 
     /// The chain of these rules.
-    public init(_ name: ChainName, _ rules: [Rule] = []) {
+    package init(_ name: ChainName, _ rules: [Rule] = []) {
         self.name = name
         self.rules = rules
     }
 }
 
 /// What fwmarkd wants in the kernel: for each table its own chains. A table without an entry has nothing of ours in it.
-public struct Ruleset: Sendable, Hashable {
+package struct Ruleset: Sendable, Hashable {
     /// Our chains by table. The first is `Table.entryChain`; a table that needs no rules is absent.
-    public var tables: [TableID: [Chain]]
+    package var tables: [TableID: [Chain]]
 
     /// A ruleset of these tables.
-    public init(tables: [TableID: [Chain]] = [:]) {
+    package init(tables: [TableID: [Chain]] = [:]) {
         self.tables = tables
     }
 
     /// What tags a jump of ours in a chain that is not.
-    public static let jumpComment = "fwmarkd"
+    package static let jumpComment = "fwmarkd"
 
     /// The jump that leads from the table's hook into its entry chain, tagged for people who meet it in a chain of theirs.
-    public static func jump(into table: Table) -> Rule {
+    package static func jump(into table: Table) -> Rule {
         Rule(comment: jumpComment, target: .jump(table.entryChain))
     }
 
     /// How many rules there are, the jumps not counted.
-    public var ruleCount: Int { tables.values.reduce(0) { $0 + $1.reduce(0) { $0 + $1.rules.count } } }
+    package var ruleCount: Int { tables.values.reduce(0) { $0 + $1.reduce(0) { $0 + $1.rules.count } } }
 }

@@ -3,9 +3,9 @@ import Glibc
 /// Tells the service manager how the daemon is, by datagrams to the socket in `NOTIFY_SOCKET` (sd_notify(3)).
 ///
 /// Without a service manager that listens every message is dropped silently.
-public struct ServiceNotifier: Sendable {
+package struct ServiceNotifier: Sendable {
     /// What can be told.
-    public enum Message: Sendable, Hashable {
+    package enum Message: Sendable, Hashable {
         /// The rules are in the kernel.
         case ready
         /// The configuration is being read again.
@@ -36,17 +36,17 @@ public struct ServiceNotifier: Sendable {
     /// The socket's path; `@` before it names one in the abstract namespace; nil: nobody listens.
     private let path: String?
     /// Within which time the service manager wants to hear of progress; nil: it does not wait for it.
-    public let watchdogInterval: Duration?
+    package let watchdogInterval: Duration?
 
     /// The service manager that started this process, as the environment names it.
-    public init() {
+    package init() {
         let watchdog = variable("WATCHDOG_USEC").flatMap(Int64.init).map { Duration.microseconds($0) }
         let isForUs = variable("WATCHDOG_PID").map { $0 == "\(getpid())" } ?? true
         self.init(path: variable("NOTIFY_SOCKET"), watchdogInterval: isForUs ? watchdog : nil)
     }
 
     /// A service manager that listens on the socket.
-    public init(path: String?, watchdogInterval: Duration? = nil) {
+    package init(path: String?, watchdogInterval: Duration? = nil) {
         self.path = path
         self.watchdogInterval = watchdogInterval
     }
@@ -58,7 +58,7 @@ public struct ServiceNotifier: Sendable {
     ///
     /// - Returns: whether it was sent; false too if nobody listens.
     @discardableResult
-    public func send(_ messages: Message...) -> Bool {
+    package func send(_ messages: Message...) -> Bool {
         guard let path, !path.isEmpty else { return false }
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)

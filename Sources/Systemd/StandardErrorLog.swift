@@ -1,28 +1,28 @@
 import Glibc
-public import Logging
+package import Logging
 
 /// A log on standard error: with `<N>` priorities where the journal reads it (sd-daemon(3)), with times where a person does.
-public struct StandardErrorLog: LogHandler {
+package struct StandardErrorLog: LogHandler {
     /// Lines less severe than this are left out.
-    public var logLevel = Logger.Level.info
+    package var logLevel = Logger.Level.info
     /// What is added to every line.
-    public var metadata = Logger.Metadata()
+    package var metadata = Logger.Metadata()
 
     private let isJournal: Bool
 
     /// A log on this process's standard error.
-    public init() { self.init(isJournal: journalReadsStandardError()) }
+    package init() { self.init(isJournal: journalReadsStandardError()) }
 
     init(isJournal: Bool) { self.isJournal = isJournal }
 
     /// What is added to every line.
-    public subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+    package subscript(metadataKey key: String) -> Logger.Metadata.Value? {
         get { metadata[key] }
         set { metadata[key] = newValue }
     }
 
     /// Writes the line in one piece.
-    public func log(event: LogEvent) {
+    package func log(event: LogEvent) {
         var text = event.message.description
         for (key, value) in metadata.merging(event.metadata ?? [:], uniquingKeysWith: { $1 }).sorted(by: { $0.key < $1.key }) {
             text += " \(key)=\(value)"

@@ -1,25 +1,25 @@
-internal import CXTables
+import CXTables
 import Glibc
-public import Netfilter
-public import Rules
+package import Netfilter
+package import Rules
 
 /// Rules in the words of `iptables-legacy -S`, also those that `Rules.Rule` has none for: their matches and targets are
 /// printed by iptables' own plugins (`XTABLES_LIBDIR`, else where libxtables looks).
 ///
 /// The plugins run in a process of their own, one for all rules of a family that are asked for together. What no plugin prints stands there
 /// by name and size, with the reason: `-m ndpi [168 bytes: no plugin]`.
-public enum RulePrinter {
+package enum RulePrinter {
     /// The rules as they stand behind `-A CHAIN ` in the output of `iptables-legacy -S`, in the order of `rules`.
-    public static func text(of rules: [KernelRule.Content], _ family: Family) -> [String] {
+    package static func text(of rules: [KernelRule.Content], _ family: Family) -> [String] {
         text(of: rules.map { ($0, family) })
     }
 
     /// The rule as it stands behind `-A CHAIN ` in the output of `iptables-legacy -S`. For many rules at once, `text(of:)` with
     /// a list is much faster.
-    public static func text(of rule: KernelRule.Content, _ family: Family) -> String { text(of: [(rule, family)])[0] }
+    package static func text(of rule: KernelRule.Content, _ family: Family) -> String { text(of: [(rule, family)])[0] }
 
     /// The rules of both families as they stand behind `-A CHAIN ` in the output of `iptables-legacy -S` and `ip6tables-legacy -S`.
-    public static func text(of rules: [(rule: KernelRule.Content, family: Family)]) -> [String] {
+    package static func text(of rules: [(rule: KernelRule.Content, family: Family)]) -> [String] {
         text(of: rules, pluginDirectories: nil)
     }
 

@@ -1,4 +1,4 @@
-public import ArgumentParser
-public import Rules
+package import ArgumentParser
+package import Rules
 
 extension Family: ExpressibleByArgument {}

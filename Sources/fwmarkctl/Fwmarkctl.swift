@@ -1,5 +1,5 @@
-internal import API
-internal import ArgumentParser
+import API
+import ArgumentParser
 import Glibc
 
 /// `fwmarkctl`: what people and scripts type.

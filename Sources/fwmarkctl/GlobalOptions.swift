@@ -1,6 +1,6 @@
-internal import API
-internal import ArgumentParser
-internal import ConfigurationFile
+import API
+import ArgumentParser
+import ConfigurationFile
 
 /// The options that every command takes.
 struct GlobalOptions: ParsableArguments {

@@ -1,7 +1,7 @@
-internal import API
-internal import ConfigurationFile
-internal import Netfilter
-internal import Reconciler
+import API
+import ConfigurationFile
+import Netfilter
+import Reconciler
 
 extension Reconciler where Store == KernelTables {
     /// A reconciler of this machine's kernel that behaves as the `daemon:` section says.

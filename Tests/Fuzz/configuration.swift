@@ -5,7 +5,7 @@ import Rules
 
 /// Tries one input: up to three files, divided by the byte 0xff, which is part of no UTF-8 text.
 @_cdecl("LLVMFuzzerTestOneInput")
-public func fuzz(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
+package func fuzz(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
     let bytes = UnsafeBufferPointer(start: data, count: size)
     let texts = bytes.split(separator: 0xff, maxSplits: 2, omittingEmptySubsequences: false).enumerated().map { number, part in
         ConfigurationText(path: "\(number)", bytes: Array(part))

@@ -7,7 +7,7 @@ import Rules
 
 /// Tries one input: which table, what `IPT_SO_GET_INFO` says of it, and its entries.
 @_cdecl("LLVMFuzzerTestOneInput")
-public func fuzz(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
+package func fuzz(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
     let input = [UInt8](UnsafeBufferPointer(start: data, count: size))
     let head = 1 + MemoryLayout<ipt_getinfo>.size
     guard input.count >= head else { return -1 }
@@ -59,7 +59,7 @@ private func check(_ image: TableImage) throws(NetfilterError) {
 
 /// With FWMARKD_FUZZ_SEEDS=directory: writes the tables of this network namespace there and exits.
 @_cdecl("LLVMFuzzerInitialize")
-public func initialize(_ count: UnsafeMutableRawPointer, _ arguments: UnsafeMutableRawPointer) -> CInt {
+package func initialize(_ count: UnsafeMutableRawPointer, _ arguments: UnsafeMutableRawPointer) -> CInt {
     guard let directory = getenv("FWMARKD_FUZZ_SEEDS") else { return 0 }
     do throws(NetfilterError) {
         for (number, id) in TableID.allCases.enumerated() {

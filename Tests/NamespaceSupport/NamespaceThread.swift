@@ -1,4 +1,4 @@
-internal import CNamespaces
+import CNamespaces
 import Dispatch
 import Foundation
 import Synchronization

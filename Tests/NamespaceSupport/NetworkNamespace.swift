@@ -1,13 +1,13 @@
-public import Foundation
+package import Foundation
 
 /// A network namespace of the test's own, with an xtables lock of its own; both are gone when the body of `run` ends.
-public final class NetworkNamespace: Sendable {
+package final class NetworkNamespace: Sendable {
     /// Whether this process may make network namespaces; tests that need one are skipped with this reason otherwise.
-    public static let isAvailable = geteuid() == 0
+    package static let isAvailable = geteuid() == 0
 
     private let thread: NamespaceThread
     /// A directory for what the test writes.
-    public let directory: URL
+    package let directory: URL
 
     private init(_ thread: NamespaceThread) throws {
         self.thread = thread
@@ -16,14 +16,14 @@ public final class NetworkNamespace: Sendable {
     }
 
     /// Runs `body` on a thread in a new network namespace.
-    public static func run<Result: Sendable>(
+    package static func run<Result: Sendable>(
         _ body: @escaping @Sendable (NetworkNamespace) async throws -> Result
     ) async throws -> Result {
         try await beside { namespace in try await namespace.enter { try await body(namespace) } }
     }
 
     /// Makes a network namespace and runs `body` outside of it; `enter` leads in.
-    public static func beside<Result: Sendable>(
+    package static func beside<Result: Sendable>(
         _ body: @escaping @Sendable (NetworkNamespace) async throws -> Result
     ) async throws -> Result {
         let thread = try await NamespaceThread.started()
@@ -35,7 +35,7 @@ public final class NetworkNamespace: Sendable {
 
     /// Runs `body` on this namespace's thread.
     @discardableResult
-    public func enter<Result: Sendable>(_ body: @escaping @Sendable () async throws -> Result) async throws -> Result {
+    package func enter<Result: Sendable>(_ body: @escaping @Sendable () async throws -> Result) async throws -> Result {
         // A child task, so that the caller never comes to that thread: with `withTaskExecutorPreference` the runtime of Swift 6.3
         // goes on there after the body has ended.
         try await withThrowingTaskGroup(of: Result.self) { group in
@@ -49,27 +49,27 @@ public final class NetworkNamespace: Sendable {
     }
 
     /// The namespace's path for as long as the test runs, as `ip link set … netns PATH` takes it.
-    public var path: String { "/proc/\(getpid())/fd/\(thread.descriptor)" }
+    package var path: String { "/proc/\(getpid())/fd/\(thread.descriptor)" }
 
     /// The xtables lock of this namespace: tests that run at the same time do not wait for one another.
-    public var lockPath: String { directory.appendingPathComponent("xtables.lock").path }
+    package var lockPath: String { directory.appendingPathComponent("xtables.lock").path }
 
     /// Runs a program in the namespace of the calling thread, and returns what it prints.
     ///
     /// - Throws: a `Failure` with what it printed, when it ends with another status than 0.
     @discardableResult
-    public func run(_ words: String..., input: String = "") throws -> String { try run(words, input: input) }
+    package func run(_ words: String..., input: String = "") throws -> String { try run(words, input: input) }
 
     /// Runs a program in the namespace of the calling thread, and returns what it prints.
     @discardableResult
-    public func run(_ words: [String], input: String = "", environment: [String: String] = [:]) throws -> String {
+    package func run(_ words: [String], input: String = "", environment: [String: String] = [:]) throws -> String {
         let end = try end(of: words, input: input, environment: environment)
         guard end.status == 0 else { throw Failure("\(words.joined(separator: " ")): status \(end.status): \(end.output)") }
         return end.output
     }
 
     /// Runs a program in the namespace of the calling thread to its end, whatever that is.
-    public func end(
+    package func end(
         of words: [String], input: String = "", environment: [String: String] = [:], seconds: Double = 60
     ) throws -> (status: CInt, output: String) {
         let program = try start(words, input: input, environment: environment)
@@ -78,7 +78,7 @@ public final class NetworkNamespace: Sendable {
     }
 
     /// Starts a program in the namespace of the calling thread; it is killed when the value goes.
-    public func start(
+    package func start(
         _ words: [String], input: String = "", environment: [String: String] = [:]
     ) throws -> RunningProgram {
         guard NamespaceThread.isInside else { throw Failure("\(words.joined(separator: " ")): not in a namespace of the tests") }
@@ -87,7 +87,7 @@ public final class NetworkNamespace: Sendable {
     }
 
     /// Runs the lines one after the other, each a program's words separated by single blanks.
-    public func run(lines: String) throws {
+    package func run(lines: String) throws {
         for line in lines.split(separator: "\n") {
             let words = line.split(separator: " ").map(String.init)
             if !words.isEmpty { try run(words) }
@@ -96,10 +96,10 @@ public final class NetworkNamespace: Sendable {
 }
 
 /// Why a test could not do what it meant to.
-public struct Failure: Error, CustomStringConvertible {
+package struct Failure: Error, CustomStringConvertible {
     /// What happened.
-    public let description: String
+    package let description: String
 
     /// A failure of this description.
-    public init(_ description: String) { self.description = description }
+    package init(_ description: String) { self.description = description }
 }

@@ -1,11 +1,11 @@
-internal import CNamespaces
+import CNamespaces
 import Foundation
 import Synchronization
 
 /// A program that a test started; killed, if it still runs, when the value goes.
-public final class RunningProgram: Sendable {
+package final class RunningProgram: Sendable {
     /// Its process.
-    public let process: Int32
+    package let process: Int32
     private let name: String
     private let outputFile: URL
     private let descriptor: CInt
@@ -58,16 +58,16 @@ public final class RunningProgram: Sendable {
     }
 
     /// What it has printed so far, to standard output and to standard error.
-    public var output: String { String(decoding: (try? Data(contentsOf: outputFile)) ?? Data(), as: UTF8.self) }
+    package var output: String { String(decoding: (try? Data(contentsOf: outputFile)) ?? Data(), as: UTF8.self) }
 
     /// Whether it has not ended yet.
-    public var isRunning: Bool {
+    package var isRunning: Bool {
         var event = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
         return status.withLock { $0 } == nil && poll(&event, 1, 0) == 0
     }
 
     /// Sends it a signal.
-    public func signal(_ number: CInt) {
+    package func signal(_ number: CInt) {
         status.withLock { if $0 == nil { kill(process, number) } }
     }
 
@@ -75,7 +75,7 @@ public final class RunningProgram: Sendable {
     ///
     /// - Throws: a `Failure` when it does not end in time; it is killed then.
     @discardableResult
-    public func wait(seconds: Double = 60) throws -> CInt {
+    package func wait(seconds: Double = 60) throws -> CInt {
         if let status = status.withLock({ $0 }) { return status }
         let deadline = ContinuousClock.now + .seconds(seconds)
         var event = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)

@@ -1,11 +1,11 @@
-internal import CNamespaces
-public import Foundation
+import CNamespaces
+package import Foundation
 
 /// A program that was started with descriptors of the caller's choice.
 ///
 /// Not Foundation's `Process`: where several threads start programs at once, its `waitUntilExit` now and then waits for ever for
 /// one that has ended.
-public final class SpawnedProgram {
+package final class SpawnedProgram {
     private let process: pid_t
     /// How it ended; nil until somebody has waited.
     private var end: CInt?
@@ -17,7 +17,7 @@ public final class SpawnedProgram {
     ///   - input: its standard input; nil: empty.
     ///   - output: its standard output; nil: nowhere.
     ///   - errors: its standard error; nil: nowhere.
-    public init(
+    package init(
         _ words: [String], environment: [String: String]? = nil, input: CInt? = nil, output: CInt? = nil, errors: CInt? = nil
     ) throws {
         var actions = posix_spawn_file_actions_t()
@@ -56,13 +56,13 @@ public final class SpawnedProgram {
     }
 
     /// Asks it to end (SIGTERM).
-    public func terminate() {
+    package func terminate() {
         if end == nil { kill(process, SIGTERM) }
     }
 
     /// Waits until it ends, and returns its exit status, or 128 and the number of the signal that ended it.
     @discardableResult
-    public func wait() -> CInt {
+    package func wait() -> CInt {
         if let end { return end }
         var raw: CInt = 0
         while waitpid(process, &raw, 0) < 0 && errno == EINTR {}
@@ -74,7 +74,7 @@ public final class SpawnedProgram {
 
 extension Pipe {
     /// A pipe whose ends no other program inherits that is started meanwhile: they would keep its reader waiting.
-    public static var ofOurs: Pipe {
+    package static var ofOurs: Pipe {
         let pipe = Pipe()
         for handle in [pipe.fileHandleForReading, pipe.fileHandleForWriting] {
             _ = fcntl(handle.fileDescriptor, F_SETFD, FD_CLOEXEC)

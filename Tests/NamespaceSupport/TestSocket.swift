@@ -1,10 +1,10 @@
 import Foundation
-public import Rules
+package import Rules
 
 /// An internet socket of a test; it belongs to the network namespace of the thread that made it. Waits are bounded.
-public final class TestSocket: Sendable {
+package final class TestSocket: Sendable {
     /// Why no connection came about.
-    public enum Refusal: Error, Sendable, Hashable {
+    package enum Refusal: Error, Sendable, Hashable {
         /// The kernel's number of the error: `ECONNREFUSED`, `ENETUNREACH` …
         case errno(CInt)
         /// Nothing came in time.
@@ -25,7 +25,7 @@ public final class TestSocket: Sendable {
     deinit { close(descriptor) }
 
     /// A TCP socket that takes connections to the port of any address.
-    public static func listener(_ family: Family, port: UInt16) throws -> TestSocket {
+    package static func listener(_ family: Family, port: UInt16) throws -> TestSocket {
         let listener = try TestSocket(family, CInt(SOCK_STREAM.rawValue))
         try listener.bind(family, nil, port)
         guard listen(listener.descriptor, 64) == 0 else { throw Failure("listen: \(String(cString: strerror(errno)))") }
@@ -33,21 +33,21 @@ public final class TestSocket: Sendable {
     }
 
     /// A UDP socket of the port of any address; of any port if none is given.
-    public static func datagrams(_ family: Family, port: UInt16 = 0) throws -> TestSocket {
+    package static func datagrams(_ family: Family, port: UInt16 = 0) throws -> TestSocket {
         let receiver = try TestSocket(family, CInt(SOCK_DGRAM.rawValue))
         try receiver.bind(family, nil, port)
         return receiver
     }
 
     /// A raw socket that gets a copy of every TCP segment for an address of the namespace.
-    public static func segments(_ family: Family) throws -> TestSocket {
+    package static func segments(_ family: Family) throws -> TestSocket {
         try TestSocket(family, CInt(SOCK_RAW.rawValue), CInt(IPPROTO_TCP))
     }
 
     /// Connects over TCP, from the given port and address if there are any.
     ///
     /// - Throws: `Refusal` when no connection comes about within the time.
-    public static func connect(
+    package static func connect(
         to address: Address, port: UInt16, from source: Address? = nil, sourcePort: UInt16 = 0, seconds: Double = 2
     ) throws -> TestSocket {
         let client = try TestSocket(address.family, CInt(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue))
@@ -67,7 +67,7 @@ public final class TestSocket: Sendable {
     /// Takes the next connection.
     ///
     /// - Throws: `Refusal.timeout` when none comes within the time.
-    public func accept(seconds: Double = 2) throws -> (connection: TestSocket, peer: Address, peerPort: UInt16) {
+    package func accept(seconds: Double = 2) throws -> (connection: TestSocket, peer: Address, peerPort: UInt16) {
         guard wait(POLLIN, seconds) else { throw Refusal.timeout }
         var storage = sockaddr_storage()
         var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
@@ -83,7 +83,7 @@ public final class TestSocket: Sendable {
     /// Sends a datagram of so many bytes.
     ///
     /// - Throws: `Refusal` when the kernel does not take it, also for what became of an earlier one.
-    public func send(bytes count: Int = 1, to address: Address, port: UInt16) throws {
+    package func send(bytes count: Int = 1, to address: Address, port: UInt16) throws {
         let data = [UInt8](repeating: 0x55, count: count)
         let sent = withSocketAddress(address, port) { sendto(descriptor, data, data.count, 0, $0, $1) }
         guard sent == count else { throw Refusal.errno(errno) }
@@ -92,7 +92,7 @@ public final class TestSocket: Sendable {
     /// Takes the next datagram, and tells who sent it.
     ///
     /// - Throws: `Refusal.timeout` when none comes within the time.
-    public func receive(seconds: Double = 2) throws -> (bytes: [UInt8], from: Address, port: UInt16) {
+    package func receive(seconds: Double = 2) throws -> (bytes: [UInt8], from: Address, port: UInt16) {
         guard wait(POLLIN, seconds) else { throw Refusal.timeout }
         var storage = sockaddr_storage()
         var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
@@ -107,7 +107,7 @@ public final class TestSocket: Sendable {
     }
 
     /// Waits for a TCP segment from the port, on a socket of `segments`, and tells its source address.
-    public func source(ofSegmentFrom port: UInt16, seconds: Double = 2) throws -> Address {
+    package func source(ofSegmentFrom port: UInt16, seconds: Double = 2) throws -> Address {
         let deadline = ContinuousClock.now + .seconds(seconds)
         while ContinuousClock.now < deadline {
             let (bytes, address, _) = try receive(seconds: seconds)

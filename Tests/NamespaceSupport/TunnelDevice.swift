@@ -1,15 +1,15 @@
-internal import CNamespaces
+import CNamespaces
 import Foundation
 
 /// A network interface whose other end is the test: what the test writes comes in by it, and what leaves by it the test reads.
 /// It is gone when the value goes.
-public final class TunnelDevice: Sendable {
+package final class TunnelDevice: Sendable {
     /// The interface's name.
-    public let name: String
+    package let name: String
     private let descriptor: CInt
 
     /// An interface of the calling thread's network namespace; it is not up yet.
-    public init(_ name: String) throws {
+    package init(_ name: String) throws {
         self.name = name
         descriptor = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw Failure("/dev/net/tun: \(String(cString: strerror(errno)))") }
@@ -21,13 +21,13 @@ public final class TunnelDevice: Sendable {
     deinit { close(descriptor) }
 
     /// Lets an IP packet come in; the kernel is done with it when the call returns.
-    public func write(_ packet: [UInt8]) throws {
+    package func write(_ packet: [UInt8]) throws {
         let count = packet.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
         guard count == packet.count else { throw Failure("writing to \(name): \(String(cString: strerror(errno)))") }
     }
 
     /// The next IP packet that has left; nil if none comes in time.
-    public func read(milliseconds: CInt = 0) throws -> [UInt8]? {
+    package func read(milliseconds: CInt = 0) throws -> [UInt8]? {
         var event = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
         guard poll(&event, 1, milliseconds) == 1 else { return nil }
         var packet = [UInt8](repeating: 0, count: 2048)

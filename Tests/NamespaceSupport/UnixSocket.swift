@@ -1,7 +1,7 @@
 import Foundation
 
 /// A Unix socket of a test. Waits are bounded.
-public final class UnixSocket: Sendable {
+package final class UnixSocket: Sendable {
     private let descriptor: CInt
     private let path: String?
 
@@ -17,7 +17,7 @@ public final class UnixSocket: Sendable {
     }
 
     /// A socket that takes datagrams at the path, as a service manager does.
-    public static func datagrams(at path: String) throws -> UnixSocket {
+    package static func datagrams(at path: String) throws -> UnixSocket {
         let receiver = try UnixSocket(CInt(SOCK_DGRAM.rawValue), boundTo: path)
         guard withUnixAddress(path, { bind(receiver.descriptor, $0, $1) }) == 0 else {
             throw Failure("bind to \(path): \(String(cString: strerror(errno)))")
@@ -26,7 +26,7 @@ public final class UnixSocket: Sendable {
     }
 
     /// A connection to a server's socket.
-    public static func connect(to path: String) throws -> UnixSocket {
+    package static func connect(to path: String) throws -> UnixSocket {
         let client = try UnixSocket(CInt(SOCK_STREAM.rawValue))
         // Blocking: where the server's queue is full, a Unix socket cannot be waited for in another way.
         var timeout = timeval(tv_sec: 5, tv_usec: 0)
@@ -40,7 +40,7 @@ public final class UnixSocket: Sendable {
 
     /// Sends what the other side takes within the time, and tells how many bytes that was.
     @discardableResult
-    public func send(_ bytes: [UInt8], seconds: Double = 2) -> Int {
+    package func send(_ bytes: [UInt8], seconds: Double = 2) -> Int {
         let deadline = ContinuousClock.now + .seconds(seconds)
         var sent = 0
         while sent < bytes.count {
@@ -57,12 +57,12 @@ public final class UnixSocket: Sendable {
     }
 
     /// What comes next; nil when nothing came within the time, empty when the other side has closed.
-    public func receive(seconds: Double = 2) -> [UInt8]? { receive(until: .now + .seconds(seconds)) }
+    package func receive(seconds: Double = 2) -> [UInt8]? { receive(until: .now + .seconds(seconds)) }
 
     /// All that comes until the other side closes.
     ///
     /// - Throws: a `Failure` when that takes longer.
-    public func receiveAll(seconds: Double = 5) throws -> [UInt8] {
+    package func receiveAll(seconds: Double = 5) throws -> [UInt8] {
         let deadline = ContinuousClock.now + .seconds(seconds)
         var bytes: [UInt8] = []
         while let more = receive(until: deadline) {

@@ -1,15 +1,15 @@
-public import ConfigurationFile
-internal import Rules
+package import ConfigurationFile
+import Rules
 
 /// SplitMix64: the same numbers in every run, so that a failure can be looked at again.
-public struct SeededNumbers: RandomNumberGenerator {
+package struct SeededNumbers: RandomNumberGenerator {
     private var state: UInt64
 
     /// The numbers that belong to the seed.
-    public init(_ seed: UInt64) { state = seed &* 0x9e37_79b9_7f4a_7c15 }
+    package init(_ seed: UInt64) { state = seed &* 0x9e37_79b9_7f4a_7c15 }
 
     /// The next 64 bits.
-    public mutating func next() -> UInt64 {
+    package mutating func next() -> UInt64 {
         state &+= 0x9e37_79b9_7f4a_7c15
         var mixed = state
         mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
@@ -20,7 +20,7 @@ public struct SeededNumbers: RandomNumberGenerator {
 
 /// Configurations with everything in them that can make two rules concern one packet: prefixes of any length inside of one
 /// another, several services on one address, ranges that overlap, masked marks, interfaces, inverted destinations.
-public struct RandomConfiguration {
+package struct RandomConfiguration {
     private var numbers: SeededNumbers
     private let isDense: Bool
     private let isCrowded: Bool
@@ -29,7 +29,7 @@ public struct RandomConfiguration {
     /// Configurations that the seed alone decides.
     ///
     /// - Parameter isCrowded: whether all services share a few addresses, with many different ports.
-    public init(seed: UInt64, isCrowded: Bool = false) {
+    package init(seed: UInt64, isCrowded: Bool = false) {
         self.isCrowded = isCrowded
         var numbers = SeededNumbers(seed)
         isDense = Bool.random(using: &numbers)
@@ -43,7 +43,7 @@ public struct RandomConfiguration {
     ///
     /// - Parameter allowsConflicts: whether one packet may get two different marks, so that their order matters. `load` never
     ///   returns the like.
-    public mutating func configuration(services: Int, masquerades: Int, allowsConflicts: Bool) -> Configuration {
+    package mutating func configuration(services: Int, masquerades: Int, allowsConflicts: Bool) -> Configuration {
         var configuration = Configuration()
         for index in 0..<Int.random(in: 0...services, using: &numbers) {
             let before = configuration

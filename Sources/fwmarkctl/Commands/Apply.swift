@@ -1,8 +1,8 @@
-internal import API
-internal import ArgumentParser
-internal import ConfigurationFile
-internal import Planner
-internal import Reconciler
+import API
+import ArgumentParser
+import ConfigurationFile
+import Planner
+import Reconciler
 
 struct Apply: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

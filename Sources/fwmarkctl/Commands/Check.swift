@@ -1,8 +1,8 @@
-internal import API
-internal import ArgumentParser
-internal import ConfigurationFile
-internal import Planner
-internal import Rules
+import API
+import ArgumentParser
+import ConfigurationFile
+import Planner
+import Rules
 
 struct Check: ParsableCommand {
     static let configuration = CommandConfiguration(

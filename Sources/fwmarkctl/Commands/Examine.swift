@@ -1,7 +1,7 @@
-internal import API
-internal import ArgumentParser
-internal import ConfigurationFile
-internal import Doctor
+import API
+import ArgumentParser
+import ConfigurationFile
+import Doctor
 
 struct Examine: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

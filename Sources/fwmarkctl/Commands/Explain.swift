@@ -1,9 +1,9 @@
-internal import API
-internal import ArgumentParser
-internal import ConfigurationFile
-internal import Netfilter
-internal import Planner
-internal import Rules
+import API
+import ArgumentParser
+import ConfigurationFile
+import Netfilter
+import Planner
+import Rules
 
 struct Explain: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,13 +1,13 @@
-internal import API
-internal import ArgumentParser
-internal import ConfigurationFile
+import API
+import ArgumentParser
+import ConfigurationFile
 import Glibc
-internal import Importer
-internal import Netfilter
-internal import Planner
-internal import Reconciler
-internal import Rules
-internal import XTables
+import Importer
+import Netfilter
+import Planner
+import Reconciler
+import Rules
+import XTables
 
 struct Import: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

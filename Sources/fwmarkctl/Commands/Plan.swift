@@ -1,9 +1,9 @@
-internal import API
-internal import ArgumentParser
-internal import ConfigurationFile
-internal import Netfilter
-internal import Planner
-internal import Reconciler
+import API
+import ArgumentParser
+import ConfigurationFile
+import Netfilter
+import Planner
+import Reconciler
 
 struct Plan: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

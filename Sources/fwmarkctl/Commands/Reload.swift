@@ -1,5 +1,5 @@
-internal import API
-internal import ArgumentParser
+import API
+import ArgumentParser
 
 struct Reload: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

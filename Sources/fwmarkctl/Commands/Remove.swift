@@ -1,9 +1,9 @@
-internal import API
-internal import ArgumentParser
-internal import ConfigurationFile
-internal import Netfilter
-internal import Reconciler
-internal import Rules
+import API
+import ArgumentParser
+import ConfigurationFile
+import Netfilter
+import Reconciler
+import Rules
 
 struct Remove: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

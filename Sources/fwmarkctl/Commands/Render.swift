@@ -1,7 +1,7 @@
-internal import ArgumentParser
-internal import ConfigurationFile
-internal import Planner
-internal import Rules
+import ArgumentParser
+import ConfigurationFile
+import Planner
+import Rules
 
 struct Render: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,6 +1,6 @@
-internal import API
-internal import ArgumentParser
-internal import NIOHTTP1
+import API
+import ArgumentParser
+import NIOHTTP1
 
 struct ShowStatus: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,7 +1,7 @@
-internal import API
-internal import Reconciler
-internal import Rules
-internal import XTables
+import API
+import Reconciler
+import Rules
+import XTables
 
 /// What differs or was changed, for people: a coloured line for each `+` and `-`, and the sum of it.
 struct ChangeReport {

@@ -1,5 +1,5 @@
-internal import API
-internal import NIOHTTP1
+import API
+import NIOHTTP1
 
 extension DaemonClient {
     /// How long an action may take: the daemon may have to wait for the xtables lock several times over.

@@ -1,7 +1,7 @@
-internal import API
-internal import NIOCore
-internal import NIOHTTP1
-internal import NIOPosix
+import API
+import NIOCore
+import NIOHTTP1
+import NIOPosix
 
 /// Asks the daemon over one of its sockets: HTTP/1.1, one request a connection.
 struct DaemonClient {

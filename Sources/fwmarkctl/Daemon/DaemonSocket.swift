@@ -1,4 +1,4 @@
-internal import API
+import API
 import Glibc
 
 /// Which of the daemon's two sockets is meant.

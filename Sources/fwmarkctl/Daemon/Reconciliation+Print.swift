@@ -1,4 +1,4 @@
-internal import API
+import API
 
 extension Reconciliation {
     /// Prints what was changed: as JSON, or the lines and their sum, or `nothing` where nothing was. Of very many changes the

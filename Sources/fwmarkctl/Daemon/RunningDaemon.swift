@@ -1,5 +1,5 @@
-internal import API
-internal import NIOHTTP1
+import API
+import NIOHTTP1
 
 /// The daemon behind the socket, as far as it can be found by commands that do without it.
 enum RunningDaemon {

@@ -1,6 +1,6 @@
-internal import ConfigurationFile
-internal import Planner
-internal import Rules
+import ConfigurationFile
+import Planner
+import Rules
 
 /// What becomes of a packet, as JSON and in words.
 struct Explanation: Encodable {

@@ -1,6 +1,6 @@
-internal import Netfilter
-internal import Rules
-internal import XTables
+import Netfilter
+import Rules
+import XTables
 
 /// Our rules as they stand in the kernel, and what stands in their way.
 struct KernelView {

@@ -1,5 +1,5 @@
-internal import ArgumentParser
-internal import Rules
+import ArgumentParser
+import Rules
 
 /// One end of a packet: `198.51.100.7:40000`, `[2001:db8::7]:40000`, or an address alone where there are no ports.
 struct PacketEnd: ExpressibleByArgument {

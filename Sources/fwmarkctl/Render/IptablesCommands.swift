@@ -1,5 +1,5 @@
-internal import ConfigurationFile
-internal import Rules
+import ConfigurationFile
+import Rules
 
 /// A ruleset as the commands of a shell script, as a person would type them.
 enum IptablesCommands {

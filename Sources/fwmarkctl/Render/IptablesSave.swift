@@ -1,4 +1,4 @@
-internal import Rules
+import Rules
 
 /// A ruleset as text that `iptables-restore` takes: one family a text, for a restore takes no more.
 enum IptablesSave {

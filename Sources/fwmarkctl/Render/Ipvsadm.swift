@@ -1,4 +1,4 @@
-internal import Rules
+import Rules
 
 /// Virtual services as lines for `ipvsadm -R`, which takes no comments.
 enum Ipvsadm {

@@ -1,4 +1,4 @@
-internal import Rules
+import Rules
 
 /// Virtual services as sections of keepalived.conf(5).
 enum Keepalived {

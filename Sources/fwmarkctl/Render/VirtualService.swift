@@ -1,5 +1,5 @@
-internal import ConfigurationFile
-internal import Rules
+import ConfigurationFile
+import Rules
 
 /// A virtual service of IPVS that the configuration calls for: all that has one mark, in one family.
 struct VirtualService {

@@ -1,5 +1,5 @@
-internal import ConfigurationFile
-internal import Rules
+import ConfigurationFile
+import Rules
 
 /// What vsftpd.conf(5) on the real servers must say so that it fits an FTP service.
 enum Vsftpd {

@@ -1,4 +1,4 @@
-internal import FoundationEssentials
+import FoundationEssentials
 import Glibc
 
 /// Numbers and times as people read them.

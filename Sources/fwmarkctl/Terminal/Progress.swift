@@ -1,6 +1,6 @@
 import Glibc
-internal import NIOCore
-internal import NIOPosix
+import NIOCore
+import NIOPosix
 
 /// A line on the terminal's standard error that says what takes so long.
 enum Progress {

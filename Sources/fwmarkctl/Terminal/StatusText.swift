@@ -1,5 +1,5 @@
-internal import API
-internal import FoundationEssentials
+import API
+import FoundationEssentials
 
 /// Packets and bytes per second between two looks.
 struct Rates {
