@@ -30,6 +30,7 @@ let package = Package(
         .target(name: "CXTables", linkerSettings: [.linkedLibrary("xtables")]),
 
         // The rooms, in the order in which data flows (docs/architecture.md).
+        .target(name: "SystemCalls"),
         .target(name: "Rules"),
         .target(name: "ConfigurationFile", dependencies: ["Rules", "CYAML", "CDigest"]),
         .target(name: "Planner", dependencies: ["Rules", "ConfigurationFile"]),
@@ -80,6 +81,7 @@ let package = Package(
             ]
         ),
 
+        .testTarget(name: "SystemCallsTests", dependencies: ["SystemCalls"]),
         .testTarget(name: "RulesTests", dependencies: ["Rules"]),
         .testTarget(
             name: "ConfigurationFileTests", dependencies: ["ConfigurationFile", "Rules"], exclude: ["bad-files.txt", "schema.py"]),

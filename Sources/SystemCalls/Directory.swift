@@ -1,0 +1,55 @@
+package import Glibc
+
+/// Listing directories, and making those that belong to this process's user alone.
+package enum Directory {
+    /// The names in a directory, as bytes, without `.` and `..`, in the order of their bytes.
+    package static func names(in path: String) throws(SystemError) -> [[UInt8]] {
+        guard let stream = opendir(path) else { throw SystemError(errnoOf: "opening \(path)") }
+        defer { closedir(stream) }
+        var names: [[UInt8]] = []
+        while true {
+            errno = 0
+            guard let entry = readdir(stream) else {
+                if errno != 0 { throw SystemError(errnoOf: "reading \(path)") }
+                break
+            }
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) { Array($0.prefix { $0 != 0 }) }
+            if name != Array(".".utf8), name != Array("..".utf8) { names.append(name) }
+        }
+        return names.sorted { $0.lexicographicallyPrecedes($1) }
+    }
+
+    /// Opens a directory of this process's user, and makes it if there is none; its parent has to exist.
+    ///
+    /// - Parameter mode: the mode of a directory that this makes.
+    /// - Throws: `untrusted` where it belongs to another user or others may write to it, `wrongKind` where it is none or a symbolic
+    ///   link, otherwise errno.
+    package static func own(_ path: String, mode: mode_t) throws(SystemError) -> Descriptor {
+        // Not by mkdir alone, whose mode the umask cuts.
+        if mkdir(path, 0o700) == 0 {
+            try systemCall("making the directory \(path)") { chmod(path, mode) }
+        } else if errno != EEXIST {
+            throw SystemError(errnoOf: "making the directory \(path)")
+        }
+        let kind = Status.kind(try Status.of(path, followingLinks: false))
+        guard kind == .directory else {
+            throw SystemError("using the directory \(path)", .wrongKind("\(kind.text), not a directory"))
+        }
+        let directory = try Descriptor(opening: path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+        let status = try directory.status(path)
+        guard status.st_uid == geteuid() else {
+            throw SystemError(
+                "using the directory \(path)", .untrusted("it belongs to user \(status.st_uid), not to user \(geteuid())"))
+        }
+        guard status.st_mode & (S_IWGRP | S_IWOTH) == 0 else {
+            throw SystemError("using the directory \(path)", .untrusted("others may write to it"))
+        }
+        return directory
+    }
+
+    /// The directory that a path is in: `.` for a name alone.
+    package static func parent(of path: String) -> String {
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+}
