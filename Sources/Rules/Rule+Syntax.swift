@@ -1,58 +1,173 @@
 extension Rule {
-    /// The rule as `iptables-legacy-save` prints it, without `-A` and the chain: `-d 203.0.113.10/32 -p tcp -m tcp …`.
+    /// The rule as `iptables -S` prints it after the chain's name. Parts that have no words are named in brackets.
     package var iptablesSyntax: String {
-        var words: [String] = []
-        func address(_ option: String, _ match: AddressMatch?) {
-            guard let match, match.prefix.length > 0 || match.isInverted else { return }
-            if match.isInverted { words.append("!") }
-            words.append("\(option) \(match.prefix)")
-        }
-        address("-s", source)
-        address("-d", destination)
-        if let inInterface { words.append("-i \(inInterface)") }
-        if let outInterface { words.append("-o \(outInterface)") }
-        if let transport { words.append(transport.iptablesSyntax) }
-        if let comment { words.append("-m comment --comment \(quoted(comment))") }
-        words.append(target.iptablesSyntax)
+        var words = match.words
+        if let comment { words += ["-m comment --comment", quoted(comment)] }
+        if !target.iptablesSyntax.isEmpty { words.append(target.iptablesSyntax) }
         return words.joined(separator: " ")
     }
 }
 
-extension TransportMatch {
-    /// The match as `iptables-legacy-save` prints it: `-p tcp -m tcp --dport 21`.
-    package var iptablesSyntax: String {
-        func list(_ ranges: [PortRange]) -> String { ranges.map(\.iptablesSyntax).joined(separator: ",") }
-        let ports =
-            switch ports {
-            case .any: ""
-            case .source(let range): " -m \(transport) --sport \(range.iptablesSyntax)"
-            case .destination(let range): " -m \(transport) --dport \(range.iptablesSyntax)"
-            case .sources(let ranges): " -m multiport --sports \(list(ranges))"
-            case .destinations(let ranges): " -m multiport --dports \(list(ranges))"
-            }
-        return "-p \(transport)\(ports)"
+extension RuleMatch {
+    /// The match in iptables syntax: `-s 10.0.0.0/8 -p tcp -m tcp --dport 21`; empty where every packet matches.
+    package var iptablesSyntax: String { words.joined(separator: " ") }
+
+    fileprivate var words: [String] {
+        var words: [String] = []
+        func option(_ option: String, _ value: some CustomStringConvertible, _ isInverted: Bool) {
+            words.append("\(isInverted ? "! " : "")\(option) \(value)")
+        }
+        if let source, source.prefix.length > 0 || source.isInverted { option("-s", source.prefix, source.isInverted) }
+        if let destination, destination.prefix.length > 0 || destination.isInverted {
+            option("-d", destination.prefix, destination.isInverted)
+        }
+        if let inInterface { option("-i", inInterface.pattern, inInterface.isInverted) }
+        if let outInterface { option("-o", outInterface.pattern, outInterface.isInverted) }
+        if let transport { option("-p", transport.name, transport.isInverted) }
+        if let isFurtherFragment { words.append(isFurtherFragment ? "-f" : "! -f") }
+        for condition in conditions { words.append(condition.iptablesSyntax(transport)) }
+        return words
     }
 }
 
-extension Target {
-    /// The target as `iptables-legacy-save` prints it: `-j MARK --set-xmark 0x15/0xffffffff`.
-    package var iptablesSyntax: String {
+extension ProtocolMatch {
+    /// The protocol as iptables prints it: a name of `/etc/protocols` that it knows by itself, else the number.
+    package var name: String { ProtocolMatch.names.first { $0.number == number }?.name ?? "\(number)" }
+
+    /// The protocols that iptables knows by name without a database (`xtables_chain_protos` of libxtables).
+    package static let names: [(name: String, number: UInt8)] = [
+        ("tcp", 6), ("sctp", 132), ("udp", 17), ("udplite", 136), ("icmp", 1), ("ipv6-icmp", 58), ("esp", 50), ("ah", 51),
+        ("ipv6-mh", 135), ("all", 0),
+    ]
+}
+
+extension Condition {
+    /// The condition in iptables syntax: `-m tcp --dport 21`.
+    func iptablesSyntax(_ transport: ProtocolMatch?) -> String {
+        func inverted(_ isInverted: Bool) -> String { isInverted ? "! " : "" }
         switch self {
-        case .mark(let mark): "-j MARK --set-xmark \(mark.iptablesSyntax)"
-        case .masquerade: "-j MASQUERADE"
-        case .sourceNAT(let address): "-j SNAT --to-source \(address)"
-        case .jump(let chain): "-j \(chain)"
-        case .goTo(let chain): "-g \(chain)"
-        case .returnToCaller: "-j RETURN"
-        case .accept: "-j ACCEPT"
-        case .drop: "-j DROP"
+        case .ports(let ports): return ports.iptablesSyntax(transport)
+        case .tcpFlags(let examined, let set, let isInverted):
+            return "-m tcp \(inverted(isInverted))--tcp-flags \(tcpFlagNames(examined)) \(tcpFlagNames(set))"
+        case .icmp(let type, let codes, let isInverted):
+            let module = transport?.number == 58 ? ("icmp6", "--icmpv6-type") : ("icmp", "--icmp-type")
+            let code = codes == 0...255 ? "" : "/\(codes.lowerBound)"
+            return "-m \(module.0) \(inverted(isInverted))\(module.1) \(type == 255 ? "any" : "\(type)\(code)")"
+        case .mark(let mark): return "-m mark \(inverted(mark.isInverted))--mark \(mark.iptablesSyntax)"
+        case .connectionMark(let mark): return "-m connmark \(inverted(mark.isInverted))--mark \(mark.iptablesSyntax)"
+        case .mac(let address, let isInverted): return "-m mac \(inverted(isInverted))--mac-source \(address)"
+        case .connectionState(let states, let isInverted):
+            return "-m conntrack \(inverted(isInverted))--ctstate \(states.names.joined(separator: ","))"
+        case .addressType(let types): return types.iptablesSyntax
+        case .addressRange(let side, let first, let last, let isInverted):
+            return "-m iprange \(inverted(isInverted))--\(side == .source ? "src" : "dst")-range \(first)-\(last)"
+        case .set(let index, _, _, let isInverted): return "[\(inverted(isInverted))set \(index)]"
+        case .other(let other): return "[\(printable(other.name))]"
         }
     }
 }
 
-/// The text as iptables-save writes an argument: in quotes, with `"`, `\` and `'` escaped, unless it consists of
-/// letters, digits, `_` and `-` alone.
-func quoted(_ text: String) -> String {
+extension PortMatch {
+    func iptablesSyntax(_ transport: ProtocolMatch?) -> String {
+        let name = isMultiport ? "multiport" : transport?.name ?? ""
+        let side =
+            switch side {
+            case .source: isMultiport ? "--sports" : "--sport"
+            case .destination: isMultiport ? "--dports" : "--dport"
+            case .either: "--ports"
+            }
+        return "-m \(name) \(isInverted ? "! " : "")\(side) \(ranges.map(\.iptablesSyntax).joined(separator: ","))"
+    }
+}
+
+extension MarkMatch {
+    var iptablesSyntax: String { mask == .max ? hexadecimal(value) : "\(hexadecimal(value))/\(hexadecimal(mask))" }
+}
+
+extension ConnectionStates {
+    /// The states' names, as `--ctstate` takes them.
+    package var names: [String] {
+        let all: [(ConnectionStates, String)] = [
+            (.invalid, "INVALID"), (.new, "NEW"), (.related, "RELATED"), (.established, "ESTABLISHED"), (.untracked, "UNTRACKED"),
+            (.sourceTranslated, "SNAT"), (.destinationTranslated, "DNAT"),
+        ]
+        return all.filter { contains($0.0) }.map(\.1)
+    }
+}
+
+extension AddressTypeMatch {
+    /// The names of `RTN_*` by number, as `--src-type` takes them.
+    package static let names = [
+        "UNSPEC", "UNICAST", "LOCAL", "BROADCAST", "ANYCAST", "MULTICAST", "BLACKHOLE", "UNREACHABLE", "PROHIBIT", "THROW", "NAT",
+        "XRESOLVE",
+    ]
+
+    var iptablesSyntax: String {
+        func list(_ bits: UInt16) -> String {
+            AddressTypeMatch.names.enumerated().filter { bits & 1 << UInt16($0.offset) != 0 }.map(\.element).joined(separator: ",")
+        }
+        var text = "-m addrtype"
+        if source != 0 { text += " \(isSourceInverted ? "! " : "")--src-type \(list(source))" }
+        if destination != 0 { text += " \(isDestinationInverted ? "! " : "")--dst-type \(list(destination))" }
+        return text
+    }
+}
+
+private func tcpFlagNames(_ bits: UInt8) -> String {
+    let names = ["FIN", "SYN", "RST", "PSH", "ACK", "URG"].enumerated().filter { bits & 1 << UInt8($0.offset) != 0 }.map(\.element)
+    return names.isEmpty ? "NONE" : names.joined(separator: ",")
+}
+
+extension Target {
+    /// The target in iptables syntax: `-j MARK --set-xmark 0x15/0xffffffff`; empty for a rule without a target.
+    package var iptablesSyntax: String {
+        switch self {
+        case .mark(let operation): return "-j MARK --set-xmark \(hexadecimal(operation.value))/\(hexadecimal(operation.mask))"
+        case .connectionMark(let operation): return "-j CONNMARK \(operation.iptablesSyntax)"
+        case .masquerade(let options):
+            let ports = options.ports.map { " --to-ports \($0)" } ?? ""
+            return "-j MASQUERADE\(ports)\(options.flagWords)"
+        case .sourceNAT(let range):
+            let ports = range.options.ports.map { ":\($0)" } ?? ""
+            let address = range.first.family == .ipv6 && range.options.ports != nil ? "[\(range.addresses)]" : range.addresses
+            return "-j SNAT --to-source \(address)\(ports)\(range.options.flagWords)"
+        case .helper(let name): return "-j CT --helper \(printable(name))"
+        case .jump(let chain): return "-j \(chain)"
+        case .goTo(let chain): return "-g \(chain)"
+        case .returnToCaller: return "-j RETURN"
+        case .accept: return "-j ACCEPT"
+        case .drop: return "-j DROP"
+        case .queue: return "-j QUEUE"
+        case .none: return ""
+        case .other(let other): return "-j \(printable(other.name))"
+        }
+    }
+}
+
+extension ConnectionMarkOperation {
+    var iptablesSyntax: String {
+        switch self {
+        case .set(let value, let mask): "--set-xmark \(hexadecimal(value))/\(hexadecimal(mask))"
+        case .save(let connection, let packet): "--save-mark --nfmask \(hexadecimal(packet)) --ctmask \(hexadecimal(connection))"
+        case .restore(let connection, let packet):
+            "--restore-mark --nfmask \(hexadecimal(packet)) --ctmask \(hexadecimal(connection))"
+        }
+    }
+}
+
+extension TranslationOptions {
+    fileprivate var flagWords: String {
+        (isRandom ? " --random" : "") + (isFullyRandom ? " --random-fully" : "") + (isPersistent ? " --persistent" : "")
+    }
+}
+
+extension SourceRange {
+    /// The addresses as `--to-source` takes them: `203.0.113.10`, `203.0.113.10-203.0.113.12`.
+    package var addresses: String { first == last ? "\(first)" : "\(first)-\(last)" }
+}
+
+/// The text in quotes as iptables-save writes it, without them where it needs none.
+package func quoted(_ text: String) -> String {
     let isPlain = text.utf8.allSatisfy { byte in
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
