@@ -1,0 +1,25 @@
+/// How the daemon behaves: the `daemon:` section.
+package struct DaemonSettings: Sendable, Hashable {
+    /// What to do about a difference between kernel and file that nobody asked for.
+    package enum OnDrift: String, Sendable, Hashable, CaseIterable { case repair, report }
+    /// What to do with our rules when the daemon is stopped.
+    package enum OnStop: String, Sendable, Hashable, CaseIterable { case keep, remove }
+    /// Where the jump into our chain is put when it is missing.
+    package enum HookPosition: String, Sendable, Hashable, CaseIterable { case first, last }
+
+    /// `on-drift`
+    package var onDrift = OnDrift.repair
+    /// `on-stop`
+    package var onStop = OnStop.keep
+    /// `hook-position`
+    package var hookPosition = HookPosition.first
+    /// `check-interval`: how soon drift is found that no lock file tells of.
+    package var checkInterval = Duration.seconds(1)
+    /// `lock-timeout`: how long to wait for the xtables lock.
+    package var lockTimeout = Duration.seconds(10)
+    /// `http-listen`: where the page, the reading API and metrics are served over TCP; nil: nowhere.
+    package var httpListen: ListenAddress?
+
+    /// The defaults.
+    package init() {}
+}
