@@ -65,6 +65,9 @@ package struct PortMatch: Sendable, Hashable {
     /// How many slots a multiport match has (`XT_MULTI_PORTS`, `<linux/netfilter/xt_multiport.h>`).
     package static let multiportSlots = 15
 
+    /// How many slots of a multiport match a range takes: one for a port, two for more.
+    package static func slots(of range: PortRange) -> Int { range.lower == range.upper ? 1 : 2 }
+
     /// The ports on that side; a multiport match where there are several ranges.
     package init(_ side: Side, _ ranges: [PortRange], isInverted: Bool = false, isMultiport: Bool? = nil) {
         self.side = side

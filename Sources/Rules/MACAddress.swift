@@ -13,7 +13,8 @@ package struct MACAddress: Sendable, Hashable, Comparable {
         let parts = text.utf8.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
         var bits: UInt64 = 0
         for part in parts {
-            guard parts.count == 6, part.count == 2, let byte = UInt8(String(part) ?? "", radix: 16), part.first != UInt8(ascii: "+")
+            guard parts.count == 6, part.count == 2, let byte = UInt8(String(part) ?? "", radix: 16),
+                part.first != UInt8(ascii: "+")
             else {
                 throw InvalidValue(problem: "\"\(text)\" is not a MAC address", expected: "an address like 02:00:5e:10:00:02")
             }

@@ -150,17 +150,57 @@ struct ValueTests {
 
     @Test(
         "Our chains are known by their beginning",
-        arguments: [("FWMARKD-MARK", true), ("FWMARKD-", true), ("FWMARKD", false), ("fwmarkd-mark", false), ("PREROUTING", false)])
+        arguments: [
+            ("fwmarkd-mark", true), ("fwmarkd-", true), ("fwmarkd", false), ("FWMARKD-MARK", false), ("PREROUTING", false),
+        ])
     func ours(_ text: String, _ expected: Bool) {
-        #expect(ChainName(fromKernel: text).isOurs == expected)
+        #expect(ChainName(bytes: text.utf8).isOurs == expected)
     }
 
-    @Test("Tables stand in the order of commits: nat before mangle, IPv4 before IPv6")
+    @Test("The name of a chain is bytes, compared and ordered as such, and escaped where it is shown")
+    func chainBytes() {
+        let strange = ChainName(bytes: Array("fwmarkd-".utf8) + [0xff, 0x0a])
+        #expect(strange.text == "fwmarkd-\\xff\\n")
+        #expect(strange.bytes == Array("fwmarkd-".utf8) + [0xff, 0x0a])
+        #expect(strange.isOurs)
+        #expect(strange != ChainName(bytes: Array("fwmarkd-".utf8) + [0xfe, 0x0a]))
+        #expect(strange > .mark)
+        #expect(ChainName(bytes: [UInt8](repeating: 0x78, count: 40)).bytes.count == 31)
+        #expect(ChainName(bytes: [0x61, 0, 0x62]) == ChainName(bytes: [0x61]))
+    }
+
+    @Test("Names of our chains sort after those of all targets, so that libiptc does not walk over them")
+    func chainOrder() {
+        #expect(["MARK", "MASQUERADE", "SNAT", "CONNMARK", "CT", "RETURN"].allSatisfy { ChainName(bytes: $0.utf8) < .helper })
+    }
+
+    @Test(
+        "What comes from outside is printed without control characters",
+        arguments: [
+            ("plain text", "plain text"), ("a\r\nb", "a\\r\\nb"), ("\u{1b}[31m", "\\u{1B}[31m"), ("ünï 中", "ünï 中"),
+            ("\u{202e}x", "\\u{202E}x"), ("\u{7f}", "\\u{7F}"),
+        ])
+    func printableText(_ text: String, _ expected: String) {
+        #expect(printable(text) == expected)
+    }
+
+    @Test("A MAC address is six pairs of hexadecimal digits")
+    func macAddress() throws {
+        #expect(try MACAddress(parsing: "02:00:5E:10:00:02").description == "02:00:5e:10:00:02")
+        for text in [
+            "", "02:00:5e:10:00", "02:00:5e:10:00:02:03", "2:0:5e:10:0:2", "02-00-5e-10-00-02", "+2:00:5e:10:00:02",
+            "0g:00:5e:10:00:02",
+        ] {
+            #expect(throws: InvalidValue.self, "\(text)") { try MACAddress(parsing: text) }
+        }
+    }
+
+    @Test("Tables are in the order of commits: helpers and translations before marks, IPv4 before IPv6")
     func tables() {
-        #expect(TableID.allCases.map(\.description) == ["ipv4 nat", "ipv6 nat", "ipv4 mangle", "ipv6 mangle"])
-        #expect(TableID.allCases.reversed().sorted() == TableID.allCases)
-        #expect(Table.allCases.map(\.hook) == [.postrouting, .prerouting])
-        #expect(Table.allCases.map(\.entryChain) == [.nat, .mark])
-        #expect(Table.allCases.allSatisfy { $0.entryChain.isOurs })
+        #expect(
+            TableID.ours.map(\.description) == ["ipv4 raw", "ipv6 raw", "ipv4 nat", "ipv6 nat", "ipv4 mangle", "ipv6 mangle"])
+        #expect(TableID.ours.reversed().sorted() == TableID.ours)
+        #expect(Table.allCases.flatMap(\.entries).allSatisfy { $0.chain.isOurs })
+        #expect(Table.allCases.allSatisfy { table in table.entries.allSatisfy { table.hooks.contains($0.hook) } })
     }
 }
