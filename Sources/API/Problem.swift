@@ -9,25 +9,25 @@ package struct Problem: Codable, Error, Sendable, Hashable {
     /// What happened this time, for the person who asked.
     package var detail: String
     /// What is wrong with the configuration, if that is it.
-    package var faults: [FaultMessage]?
+    package var errors: [FileError]?
 
     /// A problem of these parts.
-    package init(type: String = "about:blank", title: String, status: Int, detail: String, faults: [FaultMessage]? = nil) {
+    package init(type: String = "about:blank", title: String, status: Int, detail: String, errors: [FileError]? = nil) {
         self.type = type
         self.title = title
         self.status = status
         self.detail = detail
-        self.faults = faults
+        self.errors = errors
     }
 
     /// The media type of a problem.
     package static let mediaType = "application/problem+json"
 
-    /// The configuration was refused for these faults.
-    package static func refused(_ faults: [FaultMessage]) -> Problem {
+    /// The configuration was refused for these errors.
+    package static func refused(_ errors: [FileError]) -> Problem {
         Problem(
             type: "urn:fwmarkd:problem:configuration", title: "The configuration is refused", status: 422,
-            detail: "\(faults.count) fault\(faults.count == 1 ? "" : "s"); the rules in the kernel are unchanged", faults: faults)
+            detail: "\(errors.count) error\(errors.count == 1 ? "" : "s"); the rules in the kernel are unchanged", errors: errors)
     }
 
     /// The kernel could not be brought to the configuration.

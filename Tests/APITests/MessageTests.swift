@@ -25,10 +25,10 @@ struct MessageTests {
         #expect(try JSON.decode(Event.self, from: JSON.encode(event)) == event)
         #expect(String(decoding: JSON.encode(event), as: UTF8.self).contains("\"time\":\"2026-11-25T12:00:00.125Z\""))
         let problem = Problem.refused([
-            FaultMessage(file: "/f", line: 2, column: 3, path: "services[0]", problem: "wrong", expected: "right")
+            FileError(file: "/f", line: 2, column: 3, path: "services[0]", message: "invalid value \"x\"")
         ])
         #expect(try JSON.decode(Problem.self, from: JSON.encode(problem)) == problem)
-        #expect(problem.faults?.first?.text == "/f:2:3: services[0]: wrong; expected right")
+        #expect(problem.errors?.first?.text == "/f:2:3: services[0]: invalid value \"x\"")
     }
 
     @Test("What is no message is an error", arguments: ["", "{", "[]", "{}", "{\"state\":\"fine\"}"])

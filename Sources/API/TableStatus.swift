@@ -1,0 +1,22 @@
+/// A table that rules of ours are wanted or found in.
+package struct TableStatus: Codable, Sendable, Hashable {
+    /// `ipv4` or `ipv6`.
+    package var family: String
+    /// `nat` or `mangle`.
+    package var table: String
+    /// How many chains of ours it has.
+    package var chains: Int
+    /// How many rules are in them.
+    package var rules: Int
+    /// How many rules it has that are not ours, our jump left out.
+    package var foreignRules: Int
+
+    /// A status of these parts.
+    package init(family: String, table: String, chains: Int, rules: Int, foreignRules: Int) {
+        self.family = family
+        self.table = table
+        self.chains = chains
+        self.rules = rules
+        self.foreignRules = foreignRules
+    }
+}

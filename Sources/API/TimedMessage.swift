@@ -1,0 +1,15 @@
+package import FoundationEssentials
+
+/// Something that happened, and when.
+package struct TimedMessage: Codable, Sendable, Hashable {
+    /// When.
+    package var time: Date
+    /// What.
+    package var message: String
+
+    /// A message of that time.
+    package init(time: Date, message: String) {
+        self.time = time
+        self.message = message
+    }
+}
