@@ -2,6 +2,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import PackageDescription
 
+// What the packages below bring into the daemon. It is named here so that their versions are fixed as well.
+let indirect: [Target.Dependency] = [
+    .product(name: "AsyncAlgorithms", package: "swift-async-algorithms"),
+    .product(name: "Atomics", package: "swift-atomics"),
+    .product(name: "DequeModule", package: "swift-collections"),
+    .product(name: "Metrics", package: "swift-metrics"),
+    .product(name: "ServiceContextModule", package: "swift-service-context"),
+    .product(name: "Tracing", package: "swift-distributed-tracing"),
+]
+
 let package = Package(
     name: "fwmarkd",
     products: [
@@ -20,7 +30,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-system", exact: "1.8.1"),
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
-        // What these bring into the programs, at exact versions too: the same sources give the same package.
+        // Indirect ones.
         .package(url: "https://github.com/apple/swift-async-algorithms", exact: "1.1.4"),
         .package(url: "https://github.com/apple/swift-atomics", exact: "1.3.0"),
         .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
@@ -76,7 +86,7 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "SystemPackage", package: "swift-system"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
-            ]
+            ] + indirect
         ),
         .executableTarget(
             name: "fwmarkctl",
