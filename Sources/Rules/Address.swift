@@ -5,7 +5,7 @@ package struct Address: Sendable, Hashable, Comparable {
     /// The family the address belongs to.
     package let family: Family
     /// The address as a number in host order: the first octet on the wire is the most significant. An IPv4 address
-    /// stands in the low 32 bits.
+    /// is in the low 32 bits.
     package let bits: UInt128
 
     /// The IPv4 address whose first octet is the most significant byte of `bits`.
@@ -29,28 +29,28 @@ package struct Address: Sendable, Hashable, Comparable {
     /// The address written as dotted quad or in the colon notation of RFC 4291, section 2.2.
     ///
     /// No zone, no port, no brackets, no leading zeros in an octet, and no IPv4-mapped address (`::ffff:…`), which
-    /// never stands in a packet.
+    /// never is in a packet.
     /// - Throws: `InvalidValue` when the text is anything else.
     package init(parsing text: String) throws(InvalidValue) {
         var four = in_addr()
         var six = in6_addr()
         if text.utf8.contains(0) {
             // To C the text would end there.
-            throw InvalidValue(problem: "the address has a NUL in it", expected: "an address like 203.0.113.10 or 2001:db8::10")
+            throw InvalidValue("the address has a NUL byte in it")
         } else if inet_pton(AF_INET, text, &four) == 1 {
             self.init(ipv4: UInt32(bigEndian: four.s_addr))
         } else if inet_pton(AF_INET6, text, &six) == 1 {
             let bits = withUnsafeBytes(of: six) { UInt128(bigEndian: $0.loadUnaligned(as: UInt128.self)) }
             guard bits >> 32 != 0xffff else {
                 throw InvalidValue(
-                    problem: "\"\(text)\" is an IPv4-mapped address, which no packet carries",
-                    expected: "the IPv4 address itself, \(Address(ipv4: UInt32(truncatingIfNeeded: bits)))"
+                    "\"\(text)\" is an IPv4-mapped address, which no packet carries",
+                    advice: "write \(Address(ipv4: UInt32(truncatingIfNeeded: bits)))"
                 )
             }
             self.init(ipv6: bits)
         } else {
             throw InvalidValue(
-                problem: "\"\(text)\" is not an IP address", expected: "an address like 203.0.113.10 or 2001:db8::10")
+                "invalid address \"\(text)\"", advice: "write it like 203.0.113.10 or 2001:db8::10")
         }
     }
 

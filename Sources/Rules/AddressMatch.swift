@@ -1,11 +1,11 @@
-/// A block of addresses, or everything but that block.
+/// A prefix, or all addresses outside it.
 package struct AddressMatch: Sendable, Hashable {
-    /// The block.
+    /// The prefix.
     package let prefix: Prefix
-    /// Whether the addresses outside the block are meant.
+    /// Whether the addresses outside the prefix are meant.
     package let isInverted: Bool
 
-    /// The addresses of the block, or with `isInverted` all others of its family.
+    /// The addresses of the prefix, or with `isInverted` all others of its family.
     package init(_ prefix: Prefix, isInverted: Bool = false) {
         self.prefix = prefix
         self.isInverted = isInverted
@@ -16,7 +16,7 @@ package struct AddressMatch: Sendable, Hashable {
     /// - Throws: `InvalidValue` as `Prefix.init(parsing:)` does.
     package init(parsing text: String) throws(InvalidValue) {
         let isInverted = text.utf8.first == UInt8(ascii: "!")
-        // By bytes: to Swift a "!" and an accent behind it are one character.
+        // By bytes: to Swift a "!" and an accent after it are one character.
         let body = isInverted ? String(decoding: text.utf8.dropFirst().drop { $0 == UInt8(ascii: " ") }, as: UTF8.self) : text
         self.init(try Prefix(parsing: body), isInverted: isInverted)
     }

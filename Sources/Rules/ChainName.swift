@@ -21,7 +21,7 @@ package struct ChainName: Sendable, Hashable {
             bytes.first != UInt8(ascii: "-"), bytes.first != UInt8(ascii: "!")
         else {
             throw InvalidValue(
-                problem: "\"\(text)\" cannot be the name of a chain", expected: "1 to 28 printable characters")
+                "invalid chain name \"\(text)\"", advice: "names have 1 to 28 printable characters")
         }
         self.init(bytes: bytes)
     }

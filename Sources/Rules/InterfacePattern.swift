@@ -1,4 +1,4 @@
-/// A network interface's name, or the beginning of one (`eth+`), as iptables takes it behind `-i` and `-o`.
+/// A network interface's name, or the beginning of one (`eth+`), as iptables takes it after `-i` and `-o`.
 package struct InterfacePattern: Sendable, Hashable {
     /// The name without the plus sign; empty only for `+`, which matches every interface.
     package let name: String
@@ -20,8 +20,8 @@ package struct InterfacePattern: Sendable, Hashable {
             text != ".", text != "..", bytes.first != UInt8(ascii: "!")
         else {
             throw InvalidValue(
-                problem: "\"\(text)\" is not the name of a network interface",
-                expected: "1 to 15 printable characters like eth0, or eth+ for all that begin so"
+                "invalid interface name \"\(text)\"",
+                advice: "names have 1 to 15 printable characters; eth+ stands for all that begin with eth"
             )
         }
         self.isPrefix = text.hasSuffix("+")

@@ -1,23 +1,23 @@
-/// Why a text or a number is not a value of the wanted type: what is wrong, and what would be right.
+/// Why a text or a number is not a value of the wanted type.
 ///
-/// Both halves are fragments without a full stop, made to stand in `file:line:column: path: problem; expected`.
+/// Both parts are fragments without a full stop, so that they can be put into `file:line:column: path: problem; advice`.
 package struct InvalidValue: Error, Hashable, Sendable, CustomStringConvertible {
-    /// What is wrong, naming the offending value: `"10.11.12.1/24" has bits set behind the prefix length`.
+    /// What is wrong, with the value: `invalid port "0"`.
     package let problem: String
-    /// What is expected instead: `10.11.12.0/24, or 10.11.12.1/32 for the one address`.
-    package let expected: String
+    /// What to write instead, where that is news to the reader: `write 10.11.12.0/24, or 10.11.12.1/32 for the one address`.
+    package let advice: String?
 
-    /// An error of the two given fragments.
-    package init(problem: String, expected: String) {
+    /// An error of these parts.
+    package init(_ problem: String, advice: String? = nil) {
         self.problem = problem
-        self.expected = expected
+        self.advice = advice
     }
 
-    /// The refusal of a number like `021`, which YAML 1.1 and C read as octal and everybody else does not.
+    /// The error of a number like `021`, which YAML 1.1 and C read as octal and everybody else does not.
     static func leadingZero(_ text: String, _ number: String) -> InvalidValue {
-        InvalidValue(problem: "\"\(text)\" has a leading zero, which some programs read as octal", expected: number)
+        InvalidValue("\"\(text)\" has a leading zero, which some programs read as octal", advice: "write \(number)")
     }
 
-    /// `problem; expected …`
-    package var description: String { "\(problem); expected \(expected)" }
+    /// `problem; advice`
+    package var description: String { advice.map { "\(problem); \($0)" } ?? problem }
 }

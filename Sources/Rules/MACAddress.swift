@@ -16,7 +16,7 @@ package struct MACAddress: Sendable, Hashable, Comparable {
             guard parts.count == 6, part.count == 2, let byte = UInt8(String(part) ?? "", radix: 16),
                 part.first != UInt8(ascii: "+")
             else {
-                throw InvalidValue(problem: "\"\(text)\" is not a MAC address", expected: "an address like 02:00:5e:10:00:02")
+                throw InvalidValue("invalid MAC address \"\(text)\"", advice: "write it like 02:00:5e:10:00:02")
             }
             bits = bits << 8 | UInt64(byte)
         }

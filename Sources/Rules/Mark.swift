@@ -18,12 +18,11 @@ package struct Mark: Sendable, Hashable {
     package init(_ value: UInt32, mask: UInt32) throws(InvalidValue) {
         guard value != 0 else {
             throw InvalidValue(
-                problem: "mark 0 is the mark of a packet that has none", expected: "a mark from 1 to 4294967295")
+                "invalid mark 0: packets without a mark have it", advice: "marks are 1 to 4294967295")
         }
         guard value & ~mask == 0 else {
             throw InvalidValue(
-                problem: "the mark \(hexadecimal(value)) has bits outside its mask \(hexadecimal(mask))",
-                expected: "a mask that covers the mark"
+                "the mark \(hexadecimal(value)) has bits outside its mask \(hexadecimal(mask))"
             )
         }
         self.value = value
@@ -44,8 +43,7 @@ package struct Mark: Sendable, Hashable {
         let body = isHexadecimal ? digits.dropFirst(2) : digits
         guard body.first != "+", body.first != "-", let number = UInt32(body, radix: isHexadecimal ? 16 : 10) else {
             throw InvalidValue(
-                problem: "\"\(text)\" is not a mark",
-                expected: "a number from 1 to 4294967295, decimal or 0x…, with /mask if only some bits are to be set"
+                "invalid mark \"\(text)\"", advice: "marks are 1 to 4294967295, decimal or 0x…; /mask after it sets only those bits"
             )
         }
         guard isHexadecimal || body.first != "0" || number == 0 else { throw .leadingZero(text, "\(number)") }
@@ -63,7 +61,7 @@ extension Mark: CustomStringConvertible {
     /// Decimal when the whole mark is written, as ipvsadm wants it; value and mask in hexadecimal otherwise.
     package var description: String { mask == .max ? "\(value)" : "\(hexadecimal(value))/\(hexadecimal(mask))" }
 
-    /// As iptables writes it behind `--set-xmark`: `0x15/0xffffffff`.
+    /// As iptables writes it after `--set-xmark`: `0x15/0xffffffff`.
     package var iptablesSyntax: String { "\(hexadecimal(value))/\(hexadecimal(mask))" }
 }
 

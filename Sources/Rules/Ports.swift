@@ -53,7 +53,7 @@ package struct PortRange: Sendable, Hashable, Comparable {
         let lower = try PortRange.port(halves[0], of: text)
         let upper = halves.count == 1 ? lower : try PortRange.port(halves[1], of: text)
         guard lower <= upper else {
-            throw InvalidValue(problem: "the range \"\(text)\" runs backwards", expected: "\(upper)-\(lower)")
+            throw InvalidValue("the range \"\(text)\" is reversed", advice: "write \(upper)-\(lower)")
         }
         self.init(lower, upper)
     }
@@ -63,7 +63,7 @@ package struct PortRange: Sendable, Hashable, Comparable {
             let port = UInt16(digits), port > 0
         else {
             throw InvalidValue(
-                problem: "\"\(text)\" is not a port or a range of ports", expected: "ports from 1 to 65535, like 21 or 10000-20000")
+                "invalid port or range \"\(text)\"", advice: "ports are 1 to 65535, ranges like 10000-20000")
         }
         guard digits.first != "0" else { throw .leadingZero(text, "\(port)") }
         return port

@@ -1,20 +1,20 @@
-/// A block of addresses: all that share their first `length` bits with `address`.
+/// A prefix: all addresses that share their first `length` bits with `address`.
 package struct Prefix: Sendable, Hashable, Comparable {
-    /// The first address of the block; its bits behind `length` are zero.
+    /// The first address of the prefix; its bits after `length` are zero.
     package let address: Address
     /// How many leading bits are fixed: 0…32 or 0…128.
     package let length: Int
 
-    /// The family the block belongs to.
+    /// The family the prefix belongs to.
     package var family: Family { address.family }
 
-    /// The block of the one given address.
+    /// The prefix of the one given address.
     package init(_ address: Address) {
         self.address = address
         self.length = address.family.bitWidth
     }
 
-    /// The block of `length` leading bits that holds `address`; bits behind the length are dropped.
+    /// The prefix of `length` leading bits that holds `address`; bits after the length are dropped.
     ///
     /// - Precondition: `length` is in 0…`address.family.bitWidth`.
     package init(containing address: Address, length: Int) {
@@ -25,7 +25,7 @@ package struct Prefix: Sendable, Hashable, Comparable {
 
     /// An address, or an address and a prefix length (`10.11.12.0/24`).
     ///
-    /// - Throws: `InvalidValue` for a bad address, a length out of range, and bits set behind the length: the kernel
+    /// - Throws: `InvalidValue` for a bad address, a length out of range, and bits set after the length: the kernel
     ///   would accept such an entry and never match it.
     package init(parsing text: String) throws(InvalidValue) {
         guard let slash = text.utf8.firstIndex(of: UInt8(ascii: "/")) else {
@@ -33,21 +33,21 @@ package struct Prefix: Sendable, Hashable, Comparable {
             return
         }
         let address = try Address(parsing: String(text[..<slash]))
-        // By bytes: to Swift a slash and an accent behind it are one character.
+        // By bytes: to Swift a slash and an accent after it are one character.
         let digits = String(decoding: text.utf8[text.utf8.index(after: slash)...], as: UTF8.self)
         let bitWidth = address.family.bitWidth
         guard digits.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }),
             let length = Int(digits), length <= bitWidth
         else {
             throw InvalidValue(
-                problem: "\"\(digits)\" is not a prefix length of \(address.family)", expected: "a number from 0 to \(bitWidth)")
+                "invalid prefix length \"\(digits)\"", advice: "\(address.family) has 0 to \(bitWidth)")
         }
         guard digits == "\(length)" else { throw .leadingZero(text, "\(address)/\(length)") }
         self.init(containing: address, length: length)
         guard self.address == address else {
             throw InvalidValue(
-                problem: "\"\(text)\" has bits set behind its prefix length",
-                expected: "\(self), or \(address)/\(bitWidth) for the one address"
+                "\"\(text)\" has host bits set",
+                advice: "write \(self), or \(address)/\(bitWidth) for the one address"
             )
         }
     }
@@ -62,27 +62,27 @@ package struct Prefix: Sendable, Hashable, Comparable {
     /// The netmask as a number, in the form of `Address.bits`.
     package var mask: UInt128 { Prefix.mask(length: length, family) }
 
-    /// The last address of the block.
+    /// The last address of the prefix.
     package var last: Address {
         Address(family: family, bits: address.bits | (~mask & Prefix.mask(length: family.bitWidth, family)))
     }
 
-    /// Whether the address is in the block.
+    /// Whether the address is in the prefix.
     package func contains(_ other: Address) -> Bool {
         other.family == family && other.bits & mask == address.bits
     }
 
-    /// Whether every address of `other` is in this block.
+    /// Whether every address of `other` is in this prefix.
     package func contains(_ other: Prefix) -> Bool {
         other.length >= length && contains(other.address)
     }
 
-    /// Whether some address is in both blocks. Of two prefixes that overlap, one holds the other.
+    /// Whether some address is in both prefixes. Of two prefixes that overlap, one holds the other.
     package func overlaps(_ other: Prefix) -> Bool {
         contains(other) || other.contains(self)
     }
 
-    /// By address, and among blocks with one first address the wider first: each block stands before all it holds.
+    /// By address, and among prefixes with the same first address the wider first: each prefix comes before all it holds.
     package static func < (left: Prefix, right: Prefix) -> Bool {
         left.address == right.address ? left.length < right.length : left.address < right.address
     }
