@@ -57,7 +57,7 @@ let package = Package(
         .target(name: "Reconciler", dependencies: ["Rules", "Netfilter"]),
         .target(name: "Importer", dependencies: ["Rules", "ConfigurationFile"]),
         .target(name: "XTables", dependencies: ["Rules", "Netfilter", "CXTables"]),
-        .target(name: "Netlink", dependencies: ["Rules", "CNetlink"]),
+        .target(name: "Netlink", dependencies: ["Rules", "SystemCalls", "CNetlink"]),
         .target(
             name: "Doctor",
             dependencies: ["Rules", "ConfigurationFile", "Planner", "Netfilter", "XTables", "Importer", "Netlink"]),

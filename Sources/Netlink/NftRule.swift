@@ -1,6 +1,7 @@
 import CNetlink
 import Glibc
 package import Rules
+package import SystemCalls
 
 /// A rule of nf_tables that sets marks or translates sources.
 package struct NftRule: Sendable, Hashable {
@@ -44,7 +45,7 @@ package struct NftRule: Sendable, Hashable {
     /// Reads the rules of the calling thread's network namespace that mark or translate.
     ///
     /// - Throws: with ENOENT or EOPNOTSUPP where the kernel has no nf_tables, with EPERM without CAP_NET_ADMIN.
-    package static func read() throws(NetlinkError) -> [NftRule] {
+    package static func read() throws(SystemError) -> [NftRule] {
         let socket = try NetlinkSocket(NETLINK_NETFILTER)
         var head = nfgenmsg()
         head.nfgen_family = UInt8(AF_UNSPEC)
@@ -56,14 +57,12 @@ package struct NftRule: Sendable, Hashable {
 
     private static func rules(_ message: NetlinkMessage) -> [NftRule] {
         guard let head = message.head(nfgenmsg.self) else { return [] }
-        let attributes = message.attributes(behind: MemoryLayout<nfgenmsg>.size)
+        let attributes = message.attributes(after: MemoryLayout<nfgenmsg>.size)
         guard let table = attributes.text(Int(NFTA_RULE_TABLE.rawValue)),
             let chain = attributes.text(Int(NFTA_RULE_CHAIN.rawValue)),
             let expressions = attributes.nested(Int(NFTA_RULE_EXPRESSIONS.rawValue))
         else { return [] }
-        let handle = attributes.bytes(Int(NFTA_RULE_HANDLE.rawValue)).flatMap { bytes in
-            bytes.count >= 8 ? UInt64(bigEndian: NetlinkMessage.load(UInt64.self, bytes, at: 0)) : nil
-        }
+        let handle = attributes.value(Int(NFTA_RULE_HANDLE.rawValue), as: UInt64.self).map(UInt64.init(bigEndian:))
         var addresses = NftAddresses()
         return expressions.list.compactMap { element in
             let expression = NetlinkAttributes(element.bytes)

@@ -1,6 +1,7 @@
 import CNetlink
 import Glibc
 package import Rules
+package import SystemCalls
 
 /// A rule that sends packets with a mark to a routing table of their own (`ip rule add fwmark …`).
 package struct MarkRoutingRule: Sendable, Hashable {
@@ -85,7 +86,7 @@ package struct RoutingState: Sendable, Hashable {
     }
 
     /// Reads the state of the calling thread's network namespace.
-    package static func read() throws(NetlinkError) -> RoutingState {
+    package static func read() throws(SystemError) -> RoutingState {
         let socket = try NetlinkSocket(NETLINK_ROUTE)
         var state = RoutingState()
         for family in Family.allCases {
@@ -106,7 +107,7 @@ package struct RoutingState: Sendable, Hashable {
         guard let head = message.head(fib_rule_hdr.self), Int32(head.family) == (family == .ipv4 ? AF_INET : AF_INET6) else {
             return nil
         }
-        let attributes = message.attributes(behind: MemoryLayout<fib_rule_hdr>.size)
+        let attributes = message.attributes(after: MemoryLayout<fib_rule_hdr>.size)
         guard let mark = attributes.number(FRA_FWMARK) else { return nil }
         let mask = attributes.number(FRA_FWMASK) ?? .max
         let isLookup = UInt32(head.action) == UInt32(FR_ACT_TO_TBL)
@@ -119,12 +120,12 @@ package struct RoutingState: Sendable, Hashable {
         guard let head = message.head(rtmsg.self), head.rtm_dst_len == 0,
             Int32(head.rtm_family) == (family == .ipv4 ? AF_INET : AF_INET6)
         else { return nil }
-        let attributes = message.attributes(behind: MemoryLayout<rtmsg>.size)
+        let attributes = message.attributes(after: MemoryLayout<rtmsg>.size)
         return DefaultRoute(
             family: family, table: attributes.number(Int(RTA_TABLE.rawValue)) ?? UInt32(head.rtm_table),
             isLocal: UInt32(head.rtm_type) == UInt32(RTN_LOCAL),
             interface: attributes.number(Int(RTA_OIF.rawValue)) ?? 0,
-            gateway: attributes.bytes(Int(RTA_GATEWAY.rawValue)).flatMap { address($0, family) },
+            gateway: attributes.bytes(Int(RTA_GATEWAY.rawValue)).flatMap { Address($0, family) },
             metric: attributes.number(Int(RTA_PRIORITY.rawValue)) ?? 0)
     }
 
@@ -136,10 +137,10 @@ package struct RoutingState: Sendable, Hashable {
         case AF_INET6: family = .ipv6
         default: return nil
         }
-        let attributes = message.attributes(behind: MemoryLayout<ifaddrmsg>.size)
+        let attributes = message.attributes(after: MemoryLayout<ifaddrmsg>.size)
         // On a point-to-point link IFA_ADDRESS is the other end's.
         guard let bytes = attributes.bytes(IFA_LOCAL) ?? attributes.bytes(IFA_ADDRESS),
-            let value = address(bytes, family)
+            let value = Address(bytes, family)
         else { return nil }
         let flags = attributes.number(IFA_FLAGS) ?? UInt32(head.ifa_flags)
         return InterfaceAddress(
@@ -154,10 +155,6 @@ package struct RoutingState: Sendable, Hashable {
         }
     }
 
-    private static func address(_ bytes: ArraySlice<UInt8>, _ family: Family) -> Address? {
-        guard bytes.count >= family.bitWidth / 8 else { return nil }
-        return Address(family: family, bits: bytes.prefix(family.bitWidth / 8).reduce(0) { $0 << 8 | UInt128($1) })
-    }
 }
 
 extension RoutingState {
