@@ -50,7 +50,7 @@ let package = Package(
         // The rooms, in the order in which data flows (docs/architecture.md).
         .target(name: "SystemCalls"),
         .target(name: "Rules"),
-        .target(name: "ConfigurationFile", dependencies: ["Rules", "CYAML", "CDigest"]),
+        .target(name: "ConfigurationFile", dependencies: ["Rules", "SystemCalls", "CYAML", "CDigest"]),
         .target(name: "Planner", dependencies: ["Rules", "ConfigurationFile"]),
         .target(
             name: "Netfilter", dependencies: ["Rules", "CNetfilter", .product(name: "SystemPackage", package: "swift-system")]),

@@ -1,5 +1,3 @@
-package import Rules
-
 /// What a director needs, as the file says it. Positions in the file are beside it, in `LoadedConfiguration`.
 package struct Configuration: Sendable, Hashable {
     /// How the daemon behaves.

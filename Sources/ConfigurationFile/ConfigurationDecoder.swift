@@ -1,193 +1,249 @@
 import Rules
 
-/// Nodes as a configuration. Everything that is wrong is noted, and reading goes on behind it.
-struct ConfigurationDecoder {
-    private(set) var configuration = Configuration()
-    var faults = FaultList()
-    /// Where each scalar setting of `daemon:` was first given.
-    private var settingPositions: [String: SourcePosition] = [:]
-    /// The names of what marks and of what translates, also of entries with faults.
-    var names: (marking: [Name], translating: [Name]) = ([], [])
-    /// Where in their files the entries of the configuration stand.
-    private var indices: (ftp: [Int], services: [Int]) = ([], [])
+/// The words of a mapping, in the order of the enumeration's cases.
+protocol Word: RawRepresentable<Int>, Sendable {
+    static var words: [StaticString] { get }
+}
 
-    /// A name and where it stands.
-    struct Name {
-        let text: String
-        let section: String
-        let index: Int
-        let position: SourcePosition
-    }
+extension Word {
+    /// The word as the file has it.
+    var text: StaticString { Self.words[rawValue] }
+}
 
-    private static let settings = [
-        "on-drift", "on-stop", "hook-position", "check-interval", "resync-interval", "lock-timeout", "metrics-listen",
-    ]
+/// libyaml's events as a configuration, without anything between them. Everything that is wrong is noted, and reading goes on.
+///
+/// Each function that reads a value begins at the value's first event and leaves the last one the current event.
+struct ConfigurationDecoder: ~Copyable {
+    /// How deep lists and mappings may be in one another.
+    static let maximumDepth = 16
 
-    /// Reads one file's root, adding to what earlier files said.
-    mutating func decode(_ root: YAMLNode, file: String) {
-        faults.file = file
-        faults.path = []
-        guard !root.isNull else { return }
-        let sections = members(root, known: ["daemon", "ftp", "services", "masquerade"], required: [])
-        if let node = sections["daemon"] { at(.key("daemon")) { $0.daemon(node) } }
-        entries(sections["ftp"], "ftp") { decoder, node, index in
-            guard let entry = decoder.whole({ $0.ftp(node, index) }) else { return }
-            decoder.configuration.ftp.append(entry)
-            decoder.indices.ftp.append(index)
-        }
-        entries(sections["services"], "services") { decoder, node, index in
-            guard let entry = decoder.whole({ $0.service(node, index) }) else { return }
-            decoder.configuration.services.append(entry)
-            decoder.indices.services.append(index)
-        }
-        entries(sections["masquerade"], "masquerade") { decoder, node, index in
-            guard let entry = decoder.whole({ $0.masquerade(node, index) }) else { return }
-            decoder.configuration.masquerades.append(entry)
+    /// What all files say so far.
+    var draft: ConfigurationDraft
+    var events: YAMLEvents
+    /// Where the entries of the list of prefixes are that is being read.
+    var places: [PrefixList.Entry] = []
+    private var depth = 0
+    /// How many errors there were before the current event.
+    private var valueErrors = 0
+
+    /// Reads one file, adding to what earlier files said.
+    static func decode(_ text: ConfigurationText, into begun: consuming ConfigurationDraft) -> ConfigurationDraft {
+        var draft = begun
+        draft.errors.file = text.path
+        draft.errors.path.removeAll(keepingCapacity: true)
+        let before = draft.errors.count
+        text.check(&draft.errors)
+        guard draft.errors.count == before else { return draft }
+        return text.bytes.withUnsafeBufferPointer { bytes in
+            // The bytes outlive the decoder, which ends with this closure.
+            var decoder = ConfigurationDecoder(draft: draft, events: YAMLEvents(bytes))
+            decoder.document()
+            return decoder.draft
         }
     }
 
-    /// The entry, unless a fault was found in it: what is compared with other entries must be what was meant.
-    private mutating func whole<Entry>(_ read: (inout ConfigurationDecoder) -> Entry?) -> Entry? {
-        let before = faults.count
-        let entry = read(&self)
-        return faults.count == before ? entry : nil
+    private init(draft: ConfigurationDraft, events: consuming YAMLEvents) {
+        self.draft = draft
+        self.events = events
     }
 
-    // MARK: - Between entries
+    private mutating func document() {
+        // The stream's start, then the document's; a file of comments alone has none.
+        guard next(), next(), events.kind == .documentStart, next() else { return }
+        sections()
+        guard next(), next() else { return }
+        if events.kind != .streamEnd { end("a second document; a file has one") }
+    }
 
-    /// Notes names that stand twice: among what marks, and among what translates.
-    mutating func checkNames() {
-        func check(_ kind: String, _ names: [Name]) {
-            var first: [String: SourcePosition] = [:]
-            first.reserveCapacity(names.count)
-            for name in names {
-                guard let earlier = first[name.text] else {
-                    first[name.text] = name.position
-                    continue
-                }
-                faults.add(
-                    Fault(
-                        position: name.position, path: "\(name.section)[\(name.index)].name",
-                        problem: "two \(kind) have the name \"\(name.text)\"; the other is at \(earlier)",
-                        expected: "a name of its own for each"))
+    // MARK: - Events
+
+    /// Goes on to the next event.
+    ///
+    /// - Returns: false when nothing can be read any more; a syntax error is noted then.
+    mutating func next() -> Bool {
+        guard !events.hasEnded else { return false }
+        // A text without quotes right before a syntax error is likely to be part of it.
+        let suspect = events.kind == .scalar && events.isPlain && events.scalar.bytes.contains(UInt8(ascii: " "))
+        if events.advance() {
+            valueErrors = draft.errors.count
+            return true
+        }
+        if suspect { draft.errors.truncate(to: valueErrors) }
+        let (place, message) = events.syntaxError()
+        draft.errors.add(place, path: "", message)
+        return false
+    }
+
+    /// Notes an error after which nothing can be read.
+    mutating func end(_ message: String) {
+        draft.errors.add(events.place, path: "", message)
+        events.end()
+    }
+
+    /// Enters a list or a mapping.
+    mutating func enter() -> Bool {
+        guard depth < ConfigurationDecoder.maximumDepth else {
+            end("lists and mappings are more than \(ConfigurationDecoder.maximumDepth) deep in one another")
+            return false
+        }
+        depth += 1
+        return true
+    }
+
+    /// Passes over a value, of which it is only noted what is no part of the language at all.
+    mutating func skip() {
+        switch events.kind {
+        case .scalar, .alias: _ = refuses()
+        case .sequenceStart, .mappingStart:
+            _ = refuses()
+            guard enter() else { return }
+            defer { depth -= 1 }
+            while next(), events.kind != .sequenceEnd, events.kind != .mappingEnd { skip() }
+        default: break
+        }
+    }
+
+    /// Whether the value is no part of the language: an alias, or something with an anchor or a tag. That is noted.
+    ///
+    /// - Parameter allowsExclusion: whether a value may begin with "!" here.
+    mutating func refuses(allowsExclusion: Bool = true) -> Bool {
+        if events.kind == .alias {
+            draft.errors.add(events.place, path: "", "an alias (*…); aliases are not part of the language")
+            return true
+        }
+        if events.hasProperties {
+            if events.hasAnchor {
+                draft.errors.add(events.place, path: "", "an anchor (&…); anchors are not part of the language")
             }
+            if let tag = events.tag { refuse(tag: tag, allowsExclusion) }
+            return true
         }
-        check("services", names.marking)
-        check("masquerades", names.translating)
+        guard events.kind == .scalar, events.isAfterExclamation() else { return false }
+        refuse(tag: "!", allowsExclusion)
+        return true
     }
 
-    /// Notes services that would give one packet two different marks.
-    mutating func checkMarks() {
-        let services = configuration.allServices
-        for conflict in MarkConflicts.find(in: services) {
-            let (later, earlier) = (services[conflict.later], services[conflict.earlier])
-            let fromFTP = configuration.ftp.count
-            let path =
-                conflict.later < fromFTP
-                ? "ftp[\(indices.ftp[conflict.later])]" : "services[\(indices.services[conflict.later - fromFTP])]"
-            let ports = "port\(conflict.ports.lower == conflict.ports.upper ? "" : "s") \(conflict.ports)"
-            faults.add(
-                Fault(
-                    position: later.position, path: path,
-                    problem: "mark \(later.mark) for \(conflict.transport) \(ports) of \(conflict.prefix), which "
-                        + "\"\(earlier.name)\" at \(earlier.position) gives mark \(earlier.mark)",
-                    expected: "one mark for both, addresses, ports or interfaces that do not overlap, or masks that do not touch"))
-        }
+    private mutating func refuse(tag: String, _ allowsExclusion: Bool) {
+        let value = events.kind == .scalar ? events.scalar.string : ""
+        // A tag before a text is one; a "!" or a word with it and nothing after is meant as "everything but".
+        let isExclusion = allowsExclusion && !tag.hasPrefix("!!") && (tag == "!" || value.isEmpty)
+        draft.errors.add(
+            events.place, path: "",
+            isExclusion
+                ? "a value that begins with ! has to be in quotes: \"\(tag)\(value)\""
+                : "a tag (\(tag)); tags are not part of the language")
     }
 
-    // MARK: - Sections
+    mutating func at<Result>(_ step: ErrorList.Step, _ body: (inout ConfigurationDecoder) -> Result) -> Result {
+        draft.errors.path.append(step)
+        defer { draft.errors.path.removeLast() }
+        return body(&self)
+    }
 
-    private mutating func daemon(_ node: YAMLNode) {
-        guard !node.isNull else { return }
-        let values = members(node, known: ConfigurationDecoder.settings, required: [])
-        for key in ConfigurationDecoder.settings {
-            guard let value = values[key] else { continue }
-            at(.key(key)) { decoder in
-                decoder.setting(key, value)
-                if let first = decoder.settingPositions[key] {
-                    decoder.faults.add(value, "\(key) was set already at \(first)", expected: "each setting in one file only")
-                } else {
-                    decoder.settingPositions[key] = decoder.faults.position(value)
+    // MARK: - Mappings and lists
+
+    /// Reads a mapping; the body reads the value of each known key. Unknown, duplicate and missing keys are noted.
+    ///
+    /// - Parameter wanted: what the mapping is, for the error where there is none.
+    /// - Returns: the words that were there; nil if it was no mapping, or was not read to its end.
+    mutating func mapping<Key: Word>(
+        _ wanted: String, required: [Key] = [], _ body: (inout ConfigurationDecoder, Key) -> Void
+    ) -> Words<Key>? {
+        guard events.kind == .mappingStart else {
+            noteKind("expected \(wanted)")
+            skip()
+            return nil
+        }
+        if events.hasProperties { _ = refuses() }
+        let place = events.place
+        guard enter() else { return nil }
+        defer { depth -= 1 }
+        var words = Words<Key>()
+        while next() {
+            if events.kind == .mappingEnd {
+                for key in required where !words.has(key) && !words.isMeant(key) {
+                    draft.errors.add(place, "\(key.text) is missing")
                 }
+                return words
             }
+            guard member(&words, body) else { return nil }
         }
+        return nil
     }
 
-    private mutating func setting(_ key: String, _ node: YAMLNode) {
-        switch key {
-        case "on-drift": choice(node).map { configuration.daemon.onDrift = $0 }
-        case "on-stop": choice(node).map { configuration.daemon.onStop = $0 }
-        case "hook-position": choice(node).map { configuration.daemon.hookPosition = $0 }
-        case "check-interval":
-            duration(node, from: "100ms", to: "1h").map { configuration.daemon.checkInterval = $0 }
-        case "resync-interval":
-            duration(node, from: "1s", to: "24h").map { configuration.daemon.resyncInterval = $0 }
-        case "lock-timeout":
-            duration(node, from: "100ms", to: "10m").map { configuration.daemon.lockTimeout = $0 }
-        default:
-            value(node) { (text) throws(InvalidValue) in try ListenAddress(parsing: text) }
-                .map { configuration.daemon.metricsListen = $0 }
+    private mutating func member<Key: Word>(_ words: inout Words<Key>, _ body: (inout ConfigurationDecoder, Key) -> Void) -> Bool {
+        let place = events.place
+        guard events.kind == .scalar, !events.hasProperties else {
+            if events.kind == .scalar || events.kind == .alias {
+                _ = refuses()
+            } else {
+                draft.errors.add(place, "a key is a single word; known here: \(Key.words.list)")
+                skip()
+            }
+            guard next() else { return false }
+            skip()
+            return !events.hasEnded
         }
-    }
-
-    private mutating func ftp(_ node: YAMLNode, _ index: Int) -> FTPService? {
-        let keys = ["name", "mark", "addresses", "control-port", "passive-ports", "active"]
-        let values = members(node, known: keys, required: ["name", "mark", "addresses", "passive-ports"])
-        let name = name(values, "ftp", index)
-        let mark = member("mark", values) { (text) throws(InvalidValue) in try Mark(parsing: text) }
-        let addresses = prefixes("addresses", values)
-        let control = port("control-port", values, default: 21)
-        let passive = member("passive-ports", values) { (text) throws(InvalidValue) in try PortRange(parsing: text) }
-        var active: FTPService.Active?
-        if let node = values["active"] {
-            active = at(.key("active")) { $0.active(node) }
+        if let key = words.find(events.scalar) {
+            guard next() else { return false }
+            if let line = words.line(of: key) {
+                draft.errors.path.append(.key(key.text))
+                draft.errors.add(place, "duplicate key; the first is in line \(line)")
+                draft.errors.path.removeLast()
+                skip()
+            } else {
+                words.add(key, place)
+                at(.key(key.text)) { body(&$0, key) }
+            }
+        } else {
+            let text = events.scalar.string
+            guard next() else { return false }
+            words.addUnknown(text)
+            if draft.errors.counts() {
+                draft.errors.keep(draft.errors.position(place), path: unknownPath(text), Words<Key>.explain(unknown: text))
+            }
+            skip()
         }
-        guard values.isWhole, let name, let mark, let addresses, let control, let passive,
-            values["active"] == nil || active != nil
-        else { return nil }
-        return FTPService(
-            name: name, mark: mark, addresses: addresses, controlPort: control, passivePorts: passive, active: active,
-            position: faults.position(node))
+        return !events.hasEnded
     }
 
-    private mutating func active(_ node: YAMLNode) -> FTPService.Active? {
-        let values = members(node, known: ["real-servers", "data-port", "to"], required: ["real-servers"])
-        let servers = prefixes("real-servers", values)
-        let port = port("data-port", values, default: 20)
-        let to = translation(values, sources: servers, "real-servers")
-        guard values.isWhole, let servers, let port, let to else { return nil }
-        return FTPService.Active(realServers: servers, dataPort: port, to: to)
+    private func unknownPath(_ key: String) -> String {
+        let path = draft.errors.pathText
+        return path.isEmpty ? key : "\(path).\(key)"
     }
 
-    private mutating func service(_ node: YAMLNode, _ index: Int) -> Service? {
-        let keys = ["name", "mark", "addresses", "tcp", "udp", "sctp", "in-interface"]
-        let values = members(node, known: keys, required: ["name", "mark", "addresses"])
-        let name = name(values, "services", index)
-        let mark = member("mark", values) { (text) throws(InvalidValue) in try Mark(parsing: text) }
-        let addresses = prefixes("addresses", values)
-        let ports = ports(values)
-        let protocols = TransportProtocol.allCases.map(\.rawValue)
-        if values.isWhole, protocols.allSatisfy({ values[$0] == nil && !values.misspelt.contains($0) }) {
-            faults.add(node, "the service has no ports", expected: "at least one of tcp, udp and sctp")
+    /// Reads a list; the body reads each element.
+    ///
+    /// - Returns: how many elements there were; nil if it was no list, or was not read to its end.
+    mutating func list(_ wanted: @autoclosure () -> String, _ body: (inout ConfigurationDecoder, Int) -> Void) -> Int? {
+        guard events.kind == .sequenceStart else {
+            noteKind(wanted())
+            skip()
+            return nil
         }
-        let interface = interface("in-interface", values)
-        guard values.isWhole, let name, let mark, let addresses, let ports, let interface else { return nil }
-        return Service(
-            name: name, mark: mark, addresses: addresses, ports: ports, inInterface: interface, position: faults.position(node))
+        if events.hasProperties { _ = refuses() }
+        guard enter() else { return nil }
+        defer { depth -= 1 }
+        var count = 0
+        while next() {
+            if events.kind == .sequenceEnd { return count }
+            at(.index(count)) { body(&$0, count) }
+            count += 1
+            if events.hasEnded { return nil }
+        }
+        return nil
     }
 
-    private mutating func masquerade(_ node: YAMLNode, _ index: Int) -> Masquerade? {
-        let keys = ["name", "sources", "tcp", "udp", "sctp", "destinations", "out-interface", "to"]
-        let values = members(node, known: keys, required: ["name", "sources"])
-        let name = name(values, "masquerade", index)
-        let sources = prefixes("sources", values)
-        let ports = ports(values)
-        let destinations = values["destinations"] == nil ? [] : destinations(values, sources: sources)
-        let interface = interface("out-interface", values)
-        let to = translation(values, sources: sources, "sources")
-        guard values.isWhole, let name, let sources, let ports, let destinations, let interface, let to else { return nil }
-        return Masquerade(
-            name: name, sources: sources, ports: ports, destinations: destinations, outInterface: interface, to: to,
-            position: faults.position(node))
+    /// Notes that the value is of the wrong kind, unless `skip` will note that it is no part of the language at all.
+    mutating func noteKind(_ wanted: @autoclosure () -> String) {
+        if events.kind == .alias || (events.kind == .scalar && (events.hasProperties || events.isAfterExclamation())) { return }
+        let found =
+            switch events.kind {
+            case .scalar: events.isNull ? "no value" : "a single value"
+            case .sequenceStart: "a list"
+            case .mappingStart: "a mapping"
+            default: "something else"
+            }
+        draft.errors.add(events.place, "\(found); \(wanted())")
     }
 }

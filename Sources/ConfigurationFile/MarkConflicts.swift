@@ -1,222 +1,188 @@
 import Rules
 
-/// Two services that would give one packet two different marks, and an example of such packets.
-struct MarkConflict: Equatable {
-    /// Indices into the services: the later one, and the first of the earlier ones that it is in conflict with.
-    var later: Int
-    var earlier: Int
-    /// Addresses, protocol and ports that both services have.
-    var prefix: Prefix
-    var transport: TransportProtocol
-    var ports: PortRange
+/// Two services that would give one packet two different marks: indices of the later one, and of the first of the earlier ones that
+/// it is in conflict with.
+package struct MarkConflict: Equatable, Sendable {
+    /// The later service.
+    package let later: Int
+    /// The earlier one.
+    package let earlier: Int
 }
 
 /// Finds services that would give one packet two different marks.
 ///
-/// Of two prefixes that overlap one holds the other, and in sorted order it stands before it. So one walk over all prefixes
-/// with the enclosing ones on a stack meets every pair that overlaps, and within such a pair the ports are looked up in
-/// interval trees: the cost is that of sorting, and of the pairs that do overlap. Those that cannot be in conflict are few,
-/// since equal ports under one mark are looked at as one.
-struct MarkConflicts {
-    /// Among many services with one wrong address nearly every pair is in conflict; with so many pairs found there is enough to
-    /// mend, and the search ends.
-    private static let limit = 1_000_000
-
+/// A packet is marked in prerouting and again in input, so these two share packets. The director's own packets meet output alone:
+/// those with a mark of IPVS go to a real server from there.
+///
+/// Most services have addresses of their own; they are found by one walk over the sorted addresses. The rest become `PacketSets`.
+/// Whether any two of many marks are in conflict is seen from their bits alone, and where a cell has a service that takes all of it,
+/// that service is in conflict with every other mark there: so what is cut further gets less with every cut.
+package struct MarkConflicts {
     private let services: [Service]
-    private let kinds: ServiceKinds
-    private var found: [MarkConflict?]
-    private var pairs = 0
+    private var sets = PacketSets()
+    /// The first earlier service in conflict with each; `.max` without one.
+    private var found: [Int]
 
     /// The conflicts: at most one for each service, in the order of the later ones.
-    static func find(in services: [Service]) -> [MarkConflict] {
+    package static func find(in services: [Service]) -> [MarkConflict] {
+        let crowded = crowded(services)
+        guard !crowded.isEmpty else { return [] }
         var search = MarkConflicts(services)
-        search.walk()
-        return search.found.compactMap { $0 }
+        search.fill(crowded)
+        search.search(search.sets.items, PacketSets.Cell())
+        return services.indices.compactMap { index in
+            search.found[index] == .max ? nil : MarkConflict(later: index, earlier: search.found[index])
+        }
     }
 
     private init(_ services: [Service]) {
         self.services = services
-        kinds = ServiceKinds(services)
-        found = Array(repeating: nil, count: services.count)
+        found = Array(repeating: .max, count: services.count)
     }
 
-    private mutating func walk() {
-        let items = services.indices.flatMap { index in services[index].addresses.map { (prefix: $0, service: index) } }
-            .sorted { ($0.prefix, $0.service) < ($1.prefix, $1.service) }
-        var enclosing: [Group] = []
+    // MARK: - Which may be in conflict
+
+    /// The services that share an address with one of another mark, in their order.
+    private static func crowded(_ services: [Service]) -> [Int] {
+        var items: [(prefix: Prefix, service: Int)] = []
+        items.reserveCapacity(services.count)
+        for (index, service) in services.enumerated() {
+            let prefixes = service.addresses.included
+            for prefix in prefixes.isEmpty ? AddressRanges.everything : prefixes { items.append((prefix, index)) }
+        }
+        items.sort { ($0.prefix, $0.service) < ($1.prefix, $1.service) }
+        var isCrowded = Array(repeating: false, count: services.count)
         var start = 0
-        while start < items.count, pairs < MarkConflicts.limit {
-            let prefix = items[start].prefix
+        while start < items.count {
+            // Of two prefixes that overlap one holds the other, and the wider one comes first.
+            let widest = items[start].prefix
             var end = start + 1
-            while end < items.count, items[end].prefix == prefix { end += 1 }
-            while let last = enclosing.last, !last.prefix.contains(prefix) { enclosing.removeLast() }
-            let holdsOthers = end < items.count && prefix.contains(items[end].prefix)
-            // Most services have addresses of their own, and nothing to be compared with.
-            if end - start > 1 || holdsOthers || !enclosing.isEmpty {
-                let group = Group(prefix, items[start..<end].lazy.map(\.service), services, kinds.ofService)
-                compare(group, with: group)
-                for outer in enclosing { compare(group, with: outer) }
-                if holdsOthers { enclosing.append(group) }
+            while end < items.count, widest.contains(items[end].prefix) { end += 1 }
+            if end - start > 1, FirstMarks.areInConflict(items[start..<end].lazy.map { services[$0.service].mark }) {
+                for item in items[start..<end] { isCrowded[item.service] = true }
             }
             start = end
         }
+        return services.indices.filter { isCrowded[$0] }
     }
 
-    private mutating func compare(_ inner: Group, with outer: Group) {
-        let kinds = kinds
-        var hits: [Int] = []
-        for (transport, (ours, theirs)) in zip(TransportProtocol.allCases, zip(inner.ports, outer.ports))
-        where !theirs.entries.isEmpty {
-            for (index, entry) in ours.entries.enumerated() {
-                hits.removeAll(keepingCapacity: true)
-                // Within one group each pair is met once: of two entries the one that stands before the other looks for it.
-                theirs.collect(overlapping: entry.range, from: inner.prefix == outer.prefix ? index + 1 : 0, into: &hits)
-                for hit in hits where kinds.areInConflict(entry.kind, theirs.entries[hit].kind) {
-                    let other = theirs.entries[hit]
-                    let ports = PortRange(max(entry.range.lower, other.range.lower), min(entry.range.upper, other.range.upper))
-                    note(entry.services, other.services, inner.prefix, transport, ports)
-                    note(other.services, entry.services, inner.prefix, transport, ports)
-                    pairs += 1
-                }
-                if pairs >= MarkConflicts.limit { return }
+    private mutating func fill(_ crowded: [Int]) {
+        let scales = Scales(
+            crowded.flatMap { [services[$0].addresses, services[$0].sources] }, crowded.map { services[$0].inInterfaces })
+        for index in crowded {
+            let service = services[index]
+            var hooks: [Interval] = []
+            if service.hooks.contains(.prerouting) || service.hooks.contains(.input) { hooks.append(Interval(first: 0, last: 0)) }
+            if service.hooks.contains(.output) { hooks.append(Interval(first: 1, last: 1)) }
+            let common = [
+                sets.span(hooks), sets.span(Interval.traffic(service.traffic)),
+                service.sourceMACs.isEmpty ? PacketSets.everything : sets.span(Interval.macs(service.sourceMACs)),
+                service.inInterfaces.isEmpty ? PacketSets.everything : sets.span(scales.intervals(service.inInterfaces)),
+            ]
+            for family in Family.allCases {
+                // The families are side by side on one scale.
+                let destinations = scales.intervals(service.addresses, family).map { $0.moved(family) }
+                let sources = scales.intervals(service.sources, family).map { $0.moved(family) }
+                sets.add(index, common + [sets.span(destinations), sets.span(sources)])
             }
         }
     }
 
-    /// Notes for each of the `later` services the first of the `earlier` ones that is in front of it.
-    private mutating func note(
-        _ later: [Int], _ earlier: [Int], _ prefix: Prefix, _ transport: TransportProtocol, _ ports: PortRange
-    ) {
-        let first = earlier[0]
-        for service in later where service > first && first < found[service]?.earlier ?? .max {
-            found[service] = MarkConflict(later: service, earlier: first, prefix: prefix, transport: transport, ports: ports)
-        }
-    }
-}
+    // MARK: - Which are
 
-/// What decides whether services that share packets are in conflict: their mark and interface. Those of one kind never are.
-private struct ServiceKinds {
-    /// The kind of each service.
-    private(set) var ofService: [Int] = []
-    private var marks: [Mark] = []
-    /// The interface of each kind, as an index into `patterns`; nil there is every interface.
-    private var interfaces: [Int] = []
-    private var patterns: [InterfacePattern?] = []
-    private var isName: [Bool] = []
-
-    private struct Kind: Hashable {
-        let mark: Mark
-        let interface: InterfacePattern?
-    }
-
-    init(_ services: [Service]) {
-        var numbers: [Kind: Int] = [:]
-        var known: [InterfacePattern?: Int] = [:]
-        numbers.reserveCapacity(services.count)
-        ofService.reserveCapacity(services.count)
-        for service in services {
-            let kind = Kind(mark: service.mark, interface: service.inInterface)
-            let number = numbers[kind] ?? marks.count
-            ofService.append(number)
-            guard number == marks.count else { continue }
-            numbers[kind] = number
-            marks.append(kind.mark)
-            let interface = known[kind.interface] ?? patterns.count
-            interfaces.append(interface)
-            guard interface == patterns.count else { continue }
-            known[kind.interface] = interface
-            patterns.append(kind.interface)
-            isName.append(kind.interface.map { !$0.isPrefix } ?? false)
-        }
-    }
-
-    func areInConflict(_ a: Int, _ b: Int) -> Bool {
-        guard a != b, marks[a].conflicts(with: marks[b]) else { return false }
-        let (left, right) = (interfaces[a], interfaces[b])
-        if left == right { return true }
-        // Two names are one interface only if they are equal; thousands of them may stand on one address.
-        guard !isName[left] || !isName[right] else { return false }
-        guard let left = patterns[left], let right = patterns[right] else { return true }
-        return left.overlaps(right)
-    }
-}
-
-/// Services that have one prefix, by their ports.
-private struct Group {
-    let prefix: Prefix
-    /// One for each protocol, in the order of `TransportProtocol.allCases`.
-    let ports: [PortTree]
-
-    init(_ prefix: Prefix, _ members: some Collection<Int>, _ services: [Service], _ kinds: [Int]) {
-        self.prefix = prefix
-        ports = TransportProtocol.allCases.map { transport in
-            var entries: [PortTree.Entry] = []
-            for service in members {
-                for range in services[service].ports[transport] ?? [] {
-                    entries.append(PortTree.Entry(range: range, kind: kinds[service], services: [service]))
-                }
-            }
-            return PortTree(entries)
-        }
-    }
-}
-
-/// Port ranges as an interval tree: sorted by first port, the middle of each part being its root.
-private struct PortTree {
-    /// A range, and the services of one kind that have it: in ascending order, at least one.
-    struct Entry {
-        let range: PortRange
-        let kind: Int
-        var services: [Int]
-    }
-
-    private(set) var entries: [Entry] = []
-    /// The highest last port in the part of the tree below each entry.
-    private var highest: [UInt16] = []
-
-    init(_ unsorted: [Entry]) {
-        guard unsorted.count > 1 else {
-            entries = unsorted
-            highest = unsorted.map(\.range.upper)
-            return
-        }
-        for entry in unsorted.sorted(by: { ($0.range, $0.kind, $0.services[0]) < ($1.range, $1.kind, $1.services[0]) }) {
-            if let last = entries.last, last.range == entry.range, last.kind == entry.kind {
-                entries[entries.count - 1].services += entry.services
+    private mutating func search(_ items: [PacketSets.Item], _ cell: PacketSets.Cell) {
+        let services = services
+        guard items.count > 1, FirstMarks.areInConflict(items.lazy.map { services[$0.owner].mark }) else { return }
+        // Nothing earlier than what is known can be found here.
+        guard items.contains(where: { found[$0.owner] > items[0].owner && $0.owner > items[0].owner }) else { return }
+        if items.count <= 8 { return compare(items, cell) }
+        let hull = sets.hull(items, in: cell)
+        var (all, whole) = (FirstMarks(), FirstMarks())
+        var partial: [PacketSets.Item] = []
+        for item in items {
+            let mark = services[item.owner].mark
+            if sets.covers(item, hull) {
+                note(item.owner, all.firstConflict(with: mark))
+                whole.add(mark, of: item.owner)
             } else {
-                entries.append(entry)
+                note(item.owner, whole.firstConflict(with: mark))
+                partial.append(item)
+            }
+            all.add(mark, of: item.owner)
+        }
+        guard partial.count > 1, let cut = sets.cut(partial, hull) else { return }
+        let halves = sets.halves(partial, hull, cut)
+        search(halves.left.items, halves.left.cell)
+        search(halves.right.items, halves.right.cell)
+    }
+
+    private mutating func compare(_ items: [PacketSets.Item], _ cell: PacketSets.Cell) {
+        for (index, later) in items.enumerated() {
+            for earlier in items[..<index] where earlier.owner < found[later.owner] && earlier.owner != later.owner {
+                guard services[later.owner].mark.conflicts(with: services[earlier.owner].mark),
+                    sets.meet(later, earlier, in: cell)
+                else { continue }
+                note(later.owner, earlier.owner)
+                break
             }
         }
-        highest = entries.map(\.range.upper)
-        _ = climb(0, entries.count)
     }
 
-    private mutating func climb(_ low: Int, _ high: Int) -> UInt16 {
-        guard low < high else { return 0 }
-        let middle = (low + high) / 2
-        highest[middle] = max(highest[middle], climb(low, middle), climb(middle + 1, high))
-        return highest[middle]
+    private mutating func note(_ later: Int, _ earlier: Int?) {
+        if let earlier, earlier < later { found[later] = min(found[later], earlier) }
+    }
+}
+
+extension Interval {
+    /// The interval on a scale where IPv6 comes after IPv4.
+    func moved(_ family: Family) -> Interval {
+        family == .ipv4 ? self : Interval(first: first + 1 << 40, last: last + 1 << 40)
+    }
+}
+
+/// Marks by their bits: of each bit which entry is the first to set it, and which is the first to clear it.
+struct FirstMarks {
+    private var set = InlineArray<32, Int>(repeating: .max)
+    private var cleared = InlineArray<32, Int>(repeating: .max)
+
+    /// Adds a mark; those of earlier entries come first.
+    mutating func add(_ mark: Mark, of entry: Int) {
+        var bits = mark.mask
+        while bits != 0 {
+            let bit = bits.trailingZeroBitCount
+            bits &= bits - 1
+            if mark.value & (1 << UInt32(bit)) != 0 {
+                set[bit] = min(set[bit], entry)
+            } else {
+                cleared[bit] = min(cleared[bit], entry)
+            }
+        }
     }
 
-    /// Appends the indices, from `first` on, of the entries that overlap the range.
-    func collect(overlapping range: PortRange, from first: Int, into hits: inout [Int]) {
-        collect(range, first, 0, entries.count, &hits)
+    /// The first entry whose mark differs from this one in a bit that both write.
+    func firstConflict(with mark: Mark) -> Int? {
+        var (bits, first) = (mark.mask, Int.max)
+        while bits != 0 {
+            let bit = bits.trailingZeroBitCount
+            bits &= bits - 1
+            first = min(first, mark.value & (1 << UInt32(bit)) != 0 ? cleared[bit] : set[bit])
+        }
+        return first == .max ? nil : first
     }
 
-    private func collect(_ range: PortRange, _ first: Int, _ low: Int, _ high: Int, _ hits: inout [Int]) {
-        let middle = (low + high) / 2
-        guard low < high, first < high, highest[middle] >= range.lower else { return }
-        collect(range, first, low, middle, &hits)
-        guard entries[middle].range.lower <= range.upper else { return }
-        if middle >= first, entries[middle].range.upper >= range.lower { hits.append(middle) }
-        collect(range, first, middle + 1, high, &hits)
+    /// Whether any two of these marks differ in a bit that both write.
+    static func areInConflict(_ marks: some Sequence<Mark>) -> Bool {
+        var (set, cleared): (UInt32, UInt32) = (0, 0)
+        for mark in marks {
+            set |= mark.value
+            cleared |= mark.mask & ~mark.value
+        }
+        return set & cleared != 0
     }
 }
 
 extension Configuration {
     /// The pairs of services that would give some packet two different marks: of each later service the first earlier one, as
     /// indices into `services`.
-    package static func markConflicts(in services: [Service]) -> [(later: Int, earlier: Int)] {
-        MarkConflicts.find(in: services).map { ($0.later, $0.earlier) }
-    }
+    package static func markConflicts(in services: [Service]) -> [MarkConflict] { MarkConflicts.find(in: services) }
 }

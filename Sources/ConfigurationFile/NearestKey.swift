@@ -1,14 +1,21 @@
-/// The known key that is nearest to a misspelt one; nil if none is near.
+/// The known word that is nearest to a misspelt one, as its index; nil if none is near.
 ///
 /// Near means: at most a third of the letters have to be added, dropped, changed or swapped with their neighbour.
-func nearest(_ key: String, _ known: [String]) -> String? {
-    let distances = known.map { ($0, editDistance(Array(key.utf8.prefix(64)), Array($0.utf8))) }
-    guard let best = distances.min(by: { $0.1 < $1.1 }), best.1 <= max(1, best.0.utf8.count / 3) else { return nil }
-    return best.0
+func nearest(_ key: String, _ known: [StaticString]) -> Int? {
+    var best: (index: Int, distance: Int)?
+    let letters = Array(key.utf8.prefix(64))
+    for (index, word) in known.enumerated() {
+        let most = min(max(1, word.utf8CodeUnitCount / 3), best.map { $0.distance - 1 } ?? .max)
+        // What differs in length by more cannot be near.
+        guard abs(word.utf8CodeUnitCount - letters.count) <= most else { continue }
+        let distance = editDistance(letters, UnsafeBufferPointer(start: word.utf8Start, count: word.utf8CodeUnitCount))
+        if distance <= most { best = (index, distance) }
+    }
+    return best?.index
 }
 
 /// How many letters have to be added, dropped, changed or swapped with their neighbour (optimal string alignment distance).
-private func editDistance(_ left: [UInt8], _ right: [UInt8]) -> Int {
+private func editDistance(_ left: [UInt8], _ right: UnsafeBufferPointer<UInt8>) -> Int {
     var beforePrevious: [Int] = []
     var previous = Array(0...right.count)
     for i in left.indices {

@@ -1,0 +1,192 @@
+import Rules
+
+/// A list of prefixes, and where its first entry without "!" of each family is.
+struct PrefixList {
+    var selection = Selection<Prefix>()
+    var first: (ipv4: Entry?, ipv6: Entry?)
+
+    struct Entry {
+        let index: Int
+        let place: Place
+    }
+
+    subscript(family: Family) -> Entry? {
+        get { family == .ipv4 ? first.ipv4 : first.ipv6 }
+        set { if family == .ipv4 { first.ipv4 = newValue } else { first.ipv6 = newValue } }
+    }
+
+    /// Whether packets of the family can match.
+    func has(_ family: Family) -> Bool { selection.included.isEmpty || self[family] != nil }
+}
+
+extension ConfigurationDecoder {
+    // MARK: - Addresses
+
+    /// Prefixes, with or without "!".
+    mutating func prefixes() -> PrefixList {
+        var list = PrefixList()
+        let before = draft.errors.count
+        let place = events.place
+        places.removeAll(keepingCapacity: true)
+        var index = 0
+        elements { decoder in
+            defer { index += 1 }
+            let place = decoder.events.place
+            let entry = decoder.value(allowsExclusion: true) { (text) throws(Refusal) in
+                if let prefix = text.prefix { return (prefix, false) }
+                if let prefix = text.excluded?.prefix { return (prefix, true) }
+                return try ConfigurationDecoder.prefix(explaining: text)
+            }
+            guard let (prefix, isExcluded) = entry else { return }
+            if isExcluded {
+                list.selection.excluded.append(prefix)
+            } else {
+                list.selection.included.append(prefix)
+                decoder.places.append(.init(index: index, place: place))
+                if list[prefix.family] == nil { list[prefix.family] = .init(index: index, place: place) }
+            }
+        }
+        if !list.selection.excluded.isEmpty && draft.errors.count == before { checkExclusions(list.selection, place) }
+        return list
+    }
+
+    /// Prefixes where there can be no "!".
+    mutating func plainPrefixes() -> [Prefix] {
+        var prefixes: [Prefix] = []
+        elements { decoder in
+            let prefix = decoder.value(allowsExclusion: true) { (text) throws(Refusal) in
+                if let prefix = text.prefix { return prefix }
+                if text.excluded?.prefix != nil {
+                    throw Refusal(
+                        "\"\(text.string)\": nothing can be excluded here; a service under \"services:\" can have exclusions")
+                }
+                return try ConfigurationDecoder.prefix(explaining: text).0
+            }
+            if let prefix { prefixes.append(prefix) }
+        }
+        return prefixes
+    }
+
+    /// Reads what is no prefix, so that the type says why; what is advised keeps the "!".
+    private static func prefix(explaining text: ScalarText) throws(Refusal) -> (Prefix, Bool) {
+        let (body, isExcluded) = text.excluded.map { ($0, true) } ?? (text, false)
+        let string = text.string
+        if string.utf8.contains(UInt8(ascii: ",")) {
+            throw Refusal("several values in one; write a list: \(ConfigurationDecoder.flowList(string))")
+        }
+        do throws(InvalidValue) {
+            return (try Prefix(parsing: body.string), isExcluded)
+        } catch {
+            guard isExcluded else { throw Refusal(error.description) }
+            // Its advice is without the "!".
+            guard let slash = body.string.firstIndex(of: "/"), let length = Int(body.string[body.string.index(after: slash)...]),
+                let address = try? Address(parsing: String(body.string[..<slash])), (0...address.family.bitWidth).contains(length)
+            else { throw Refusal("\"\(string)\": \(error.problem)") }
+            let wide = Prefix(containing: address, length: length)
+            throw Refusal("\"\(string)\": \(error.problem); write \"!\(wide)\", or \"!\(address)\" for the one address")
+        }
+    }
+
+    /// Notes entries that never match because others exclude all of them.
+    private mutating func checkExclusions(_ selection: Selection<Prefix>, _ place: Place) {
+        let excluded = AddressRanges(selection.excluded)
+        for (number, prefix) in selection.included.enumerated() where excluded.contains(prefix) {
+            let entry = places[number]
+            at(.index(entry.index)) {
+                $0.draft.errors.add(entry.place, "never matches: all of \(prefix) is excluded by an entry with \"!\"")
+            }
+        }
+        if selection.included.isEmpty && excluded.isEverything {
+            draft.errors.add(place, "never matches: every address is excluded")
+        }
+    }
+
+    /// Notes entries that never match because the other list has no address of their family.
+    mutating func compareFamilies(
+        _ left: (step: ErrorList.Step, list: PrefixList, noun: String),
+        _ right: (step: ErrorList.Step, list: PrefixList, noun: String)
+    ) {
+        for (one, other) in [(left, right), (right, left)] {
+            for family in Family.allCases where !other.list.has(family) {
+                guard let entry = one.list[family] else { continue }
+                at(one.step) {
+                    $0.at(.index(entry.index)) {
+                        $0.draft.errors.add(
+                            entry.place,
+                            "never matches: the \(one.noun) is \(family.words), and no \(other.noun) is \(family.words)")
+                    }
+                }
+            }
+        }
+    }
+
+    // MARK: - Others
+
+    mutating func macs() -> Selection<MACAddress> {
+        var selection = Selection<MACAddress>()
+        let (place, before) = (events.place, draft.errors.count)
+        elements { decoder in
+            let entry = decoder.value(allowsExclusion: true) { (text) throws(Refusal) in
+                let mac = try refusing { () throws(InvalidValue) in try MACAddress(parsing: (text.excluded ?? text).string) }
+                return (mac, text.excluded != nil)
+            }
+            guard let (mac, isExcluded) = entry else { return }
+            if isExcluded { selection.excluded.append(mac) } else { selection.included.append(mac) }
+        }
+        let excluded = Set(selection.excluded)
+        if draft.errors.count == before, let never = selection.included.first(where: excluded.contains) {
+            draft.errors.add(place, "never matches: \(never) is excluded by an entry with \"!\"")
+        }
+        return selection
+    }
+
+    /// One interface or several.
+    mutating func interfaces() -> Selection<InterfacePattern> {
+        var selection = Selection<InterfacePattern>()
+        let (place, before) = (events.place, draft.errors.count)
+        func one(_ decoder: inout ConfigurationDecoder) {
+            let entry = decoder.value(allowsExclusion: true) { (text) throws(Refusal) in try InterfaceText.parse(text.string) }
+            guard let (pattern, isExcluded) = entry else { return }
+            if isExcluded { selection.excluded.append(pattern) } else { selection.included.append(pattern) }
+        }
+        if events.kind == .sequenceStart { elements(one) } else { one(&self) }
+        guard draft.errors.count == before, !selection.excluded.isEmpty else { return selection }
+        let excluded = NameRanges(selection.excluded)
+        if let never = selection.included.first(where: excluded.contains) {
+            draft.errors.add(place, "never matches: \(never) is excluded by an entry with \"!\"")
+        } else if selection.excluded.contains(where: { $0.isPrefix && $0.name.isEmpty }) {
+            draft.errors.add(place, "never matches: every interface is excluded")
+        }
+        return selection
+    }
+
+    /// Protocols without ports, or `any`.
+    mutating func protocols(_ traffic: inout Traffic) {
+        if events.kind == .scalar, events.scalar == "any", !refuses() {
+            traffic.isEverything = true
+            return
+        }
+        var numbers: [UInt8] = []
+        elements { decoder in
+            if let number = decoder.value({ (text) throws(Refusal) in try ProtocolText.parse(text.string) }) {
+                numbers.append(number)
+            }
+        }
+        traffic.protocols = numbers
+    }
+
+    /// Hooks, in the kernel's order.
+    mutating func hooks() -> [Hook] {
+        var hooks: Set<Hook> = []
+        elements { decoder in
+            let hook = decoder.value { (text) throws(Refusal) in
+                guard let hook = Hook(rawValue: text.string), [.prerouting, .input, .output].contains(hook) else {
+                    throw Refusal("invalid hook \"\(text.string)\": a mark is set in prerouting, input or output")
+                }
+                return hook
+            }
+            if let hook { hooks.insert(hook) }
+        }
+        return hooks.sorted()
+    }
+}

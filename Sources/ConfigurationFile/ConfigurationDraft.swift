@@ -1,0 +1,149 @@
+import Rules
+
+/// Where an entry of a section is.
+struct EntryPlace: Sendable, Hashable {
+    /// The number of its file.
+    var file: Int32
+    /// Its number among the entries of its section in that file.
+    var index: Int32
+    var place: Place
+}
+
+/// A configuration while its files are read, with what is needed to compare entries with one another.
+struct ConfigurationDraft {
+    /// A section that has entries.
+    enum Section: String { case ftp, services, masquerade }
+
+    /// A name, also of an entry with errors.
+    struct Name {
+        let text: String
+        let section: Section
+        /// Whether the entry translates (too).
+        let translates: Bool
+        let entry: EntryPlace
+    }
+
+    /// The services that a translation names.
+    struct Reference {
+        let service: String
+        let entry: EntryPlace
+        /// The number in the translation's list.
+        let number: Int
+    }
+
+    var configuration = Configuration()
+    var errors = ErrorList()
+    /// The paths of the files.
+    var files: [String] = []
+    /// Where the entries of the configuration are.
+    var (ftp, services, masquerades): ([EntryPlace], [EntryPlace], [EntryPlace]) = ([], [], [])
+    var names: [Name] = []
+    var references: [Reference] = []
+    /// Where each setting was first given.
+    var settings: [SettingWord: SourcePosition] = [:]
+    /// Whether there was any section.
+    var hasSection = false
+
+    /// Where something is, in the file that is being read.
+    func entry(_ place: Place, _ index: Int) -> EntryPlace {
+        EntryPlace(file: Int32(files.count - 1), index: Int32(index), place: place)
+    }
+
+    func position(_ entry: EntryPlace) -> SourcePosition {
+        SourcePosition(file: files[Int(entry.file)], line: Int(entry.place.line), column: Int(entry.place.column))
+    }
+
+    /// The place of one of `configuration.allServices`.
+    func marking(_ index: Int) -> (entry: EntryPlace, path: String) {
+        let entry = index < ftp.count ? ftp[index] : services[index - ftp.count]
+        return (entry, "\(index < ftp.count ? "ftp" : "services")[\(entry.index)]")
+    }
+
+    // MARK: - Between entries
+
+    /// Notes everything that is wrong between entries: names, references, marks, translations.
+    mutating func check() {
+        if !hasSection && errors.count == 0 {
+            add(files.first ?? "", "there is no section; to ask for no rules, write \"services: []\"")
+        }
+        checkNames("services", names.filter { $0.section != .masquerade })
+        checkNames("masquerades", names.filter { $0.translates })
+        checkReferences()
+        checkMarks()
+        checkTranslations()
+    }
+
+    /// Compares hashes, sorted, and texts only where hashes are equal.
+    private mutating func checkNames(_ kind: String, _ names: [Name]) {
+        let hashes = names.enumerated().map { (hash: $0.element.text.hashValue, index: $0.offset) }.sorted { $0 < $1 }
+        var duplicates: [(later: Int, earlier: Int)] = []
+        var start = 0
+        while start < hashes.count {
+            var end = start + 1
+            while end < hashes.count, hashes[end].hash == hashes[start].hash { end += 1 }
+            if end - start > 1 {
+                var first: [String: Int] = [:]
+                for (_, index) in hashes[start..<end] {
+                    if let earlier = first[names[index].text] {
+                        duplicates.append((index, earlier))
+                    } else {
+                        first[names[index].text] = index
+                    }
+                }
+            }
+            start = end
+        }
+        for (later, earlier) in duplicates.sorted(by: { $0.later < $1.later }) {
+            guard errors.counts() else { continue }
+            let name = names[later]
+            errors.keep(
+                position(name.entry), path: "\(name.section.rawValue)[\(name.entry.index)].name",
+                "duplicate name: another of the \(kind) at \(position(names[earlier].entry)) is \"\(name.text)\"")
+        }
+    }
+
+    private mutating func checkReferences() {
+        guard !references.isEmpty else { return }
+        let known = Set(names.lazy.filter { $0.section != .masquerade }.map(\.text))
+        for reference in references where !known.contains(reference.service) && errors.counts() {
+            errors.keep(
+                position(reference.entry), path: "masquerade[\(reference.entry.index)].services[\(reference.number)]",
+                "no service has the name \"\(reference.service)\"")
+        }
+    }
+
+    private mutating func checkMarks() {
+        let services = configuration.allServices
+        for conflict in MarkConflicts.find(in: services) where errors.counts() {
+            let (later, earlier) = (services[conflict.later], services[conflict.earlier])
+            let (entry, path) = marking(conflict.later)
+            errors.keep(
+                position(entry), path: path,
+                "mark \(later.mark) for \(conflict.example(of: later, earlier)), which \"\(earlier.name)\" at "
+                    + "\(position(marking(conflict.earlier).entry)) gives mark \(earlier.mark)")
+        }
+    }
+
+    private mutating func checkTranslations() {
+        // Indices of those FTP services that translate.
+        let translating = configuration.ftp.indices.filter { configuration.ftp[$0].masquerade != nil }
+        func place(_ index: Int) -> (entry: EntryPlace, path: String) {
+            let isFTP = index < translating.count
+            let entry = isFTP ? ftp[translating[index]] : masquerades[index - translating.count]
+            return (entry, "\(isFTP ? "ftp" : "masquerade")[\(entry.index)]\(isFTP ? ".active" : "")")
+        }
+        let translations = configuration.allMasquerades
+        for shadow in ShadowedTranslations.find(in: translations, services: configuration.allServices) where errors.counts() {
+            let (entry, path) = place(shadow.later)
+            let earlier = translations[shadow.earlier]
+            let isBothFTP = shadow.later < translating.count && shadow.earlier < translating.count
+            errors.keep(
+                position(entry), path: path,
+                "never decides: \"\(earlier.name)\" at \(position(place(shadow.earlier).entry)) takes all its packets and "
+                    + "translates them to something else; "
+                    + (isBothFTP
+                        ? "what helps: \"to: virtual-address\" in both, or for each virtual address real servers or a data-port of its own"
+                        : "put it before that one, or leave it out"))
+        }
+    }
+}

@@ -1,0 +1,76 @@
+/// The bytes of one configuration file.
+package struct ConfigurationText: Sendable, Hashable {
+    /// The file's path, as errors show it.
+    package var path: String
+    /// Its contents.
+    package var bytes: [UInt8]
+
+    /// A file's path and contents.
+    package init(path: String, bytes: [UInt8]) {
+        self.path = path
+        self.bytes = bytes
+    }
+}
+
+extension ConfigurationText {
+    /// What keeps the bytes from being a text that can be read at all.
+    ///
+    /// Characters that YAML does not allow are looked for here and not left to libyaml, which tells no line for them. With them go
+    /// those that libyaml takes for the end of a line and no editor does, so that everybody counts the same lines.
+    func check(_ errors: inout ErrorList) {
+        guard !bytes.isEmpty else {
+            // An interrupted write leaves such a file.
+            errors.add(Place.start, "the file is empty; to ask for no rules, write \"services: []\"")
+            return
+        }
+        guard bytes.count <= Configuration.maximumFileSize else {
+            errors.add(Place.start, "the file is larger than 16 MiB; several smaller ones can be in conf.d")
+            return
+        }
+        // Eight bytes at a time; what is not plain text is looked at closely.
+        let isPlain = bytes.withUnsafeBufferPointer { bytes in
+            bytes.allSatisfy { (0x20...0x7e).contains($0) || $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\t") }
+        }
+        if !isPlain { checkCharacters(&errors) }
+    }
+
+    private func checkCharacters(_ errors: inout ErrorList) {
+        // A line feed is part of no other character, so lines can be judged one by one.
+        let lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+        for (line, content) in lines.enumerated() {
+            guard content.contains(where: { !(0x20...0x7e).contains($0) && $0 != UInt8(ascii: "\t") }) else { continue }
+            guard let text = String(validating: content, as: UTF8.self) else {
+                errors.add(Place(line: line + 1, column: 1 + validPrefix(of: content)), "invalid UTF-8")
+                continue
+            }
+            var column = 0
+            let count = text.unicodeScalars.count
+            for scalar in text.unicodeScalars {
+                column += 1
+                switch scalar.value {
+                case 0x09, 0x20...0x7e, 0xa0...0x2027, 0x202a...0xfefe, 0xff00...0xfffd, 0x10000...: continue
+                case 0x0d where column == count && line < lines.count - 1: continue
+                case 0xfeff where line == 0 && column == 1:
+                    column = 0  // no editor shows or counts it
+                    continue
+                default: break
+                }
+                let digits = String(scalar.value, radix: 16, uppercase: true)
+                let name = "U+" + String(repeating: "0", count: max(0, 4 - digits.utf8.count)) + digits
+                errors.add(Place(line: line + 1, column: column), "the character \(name) is not allowed")
+                break
+            }
+        }
+    }
+
+    /// How many characters there are before the first byte that is not UTF-8.
+    private func validPrefix(of line: ArraySlice<UInt8>) -> Int {
+        var rest = line
+        var count = 0
+        while !rest.isEmpty, let length = (1...4).first(where: { String(validating: rest.prefix($0), as: UTF8.self) != nil }) {
+            rest = rest.dropFirst(length)
+            count += 1
+        }
+        return count
+    }
+}

@@ -1,0 +1,54 @@
+import CYAML
+
+extension YAMLEvents {
+    /// Why there was no next event, and where.
+    mutating func syntaxError() -> (place: Place, message: String) {
+        let problem = parser.pointee.problem.map { String(cString: $0) } ?? "libyaml has no memory"
+        let context = parser.pointee.context.map { String(cString: $0) } ?? ""
+        let begin = parser.pointee.context_mark
+        let isTag = ["while scanning a tag", "while parsing a tag"].contains(context)
+        let mark = isTag ? begin : parser.pointee.problem_mark
+        let place = Place(mark)
+        let beginning = context.isEmpty || begin.line == mark.line ? "" : " (it begins in line \(begin.line + 1))"
+        let rest = bytes(from: mark).prefix { $0 != UInt8(ascii: "\n") }
+        return (place, YAMLEvents.message(problem, isTag: isTag, before: rest) + beginning)
+    }
+
+    /// The error in words that help.
+    ///
+    /// - Parameter rest: the rest of the line from the error on.
+    private static func message(_ problem: String, isTag: Bool, before rest: Slice<UnsafeBufferPointer<UInt8>>) -> String {
+        if isTag {
+            let value = rest.prefix { !" ,]}\n\r".utf8.contains($0) }
+            return "a value that begins with ! has to be in quotes: \"\(String(decoding: value, as: UTF8.self))\""
+        }
+        switch problem {
+        case "found character that cannot start any token", "found a tab character that violates indentation",
+            "found a tab character where an indentation space is expected":
+            if rest.first == UInt8(ascii: "\t") || problem.hasPrefix("found a tab") {
+                return "a tab: YAML takes spaces alone before a value"
+            }
+            let character = String(decoding: rest.prefix(4), as: UTF8.self).unicodeScalars.prefix(1)
+            return "a value that begins with \(String(character)) has to be in quotes"
+        case "mapping values are not allowed in this context":
+            return "a second key in one line; each key is in a line of its own, and those of an entry all in one column"
+        case "did not find expected key", "did not find expected '-' indicator",
+            "block sequence entries are not allowed in this context":
+            return "wrong indentation; the keys of an entry are all in one column, and so are the dashes of a list"
+        case "did not find expected ',' or ']'", "did not find expected ',' or '}'":
+            if rest.first == UInt8(ascii: ":") { return colon }
+            return problem.hasSuffix("']'")
+                ? "a list that begins with [ is not closed with ]" : "a mapping that begins with { is not closed with }"
+        case "found unexpected end of stream", "found unexpected document indicator": return "a quotation mark is not closed"
+        case "could not find expected ':'": return "a key without a colon and a space after it"
+        case "found unexpected ':'": return colon
+        case "did not find expected <document start>": return "a second document; a file has one"
+        case "did not find expected node content":
+            if rest.first == UInt8(ascii: ":") { return colon }
+            return "a value is missing"
+        default: return "invalid YAML: \(problem)"
+        }
+    }
+
+    private static let colon = "a value that begins or ends with a colon, as an IPv6 address may, has to be in quotes: \"::1\""
+}
