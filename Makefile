@@ -8,7 +8,11 @@ DEPS ?= yes
 
 BINARIES := .build/release
 PROGRAMS := fwmarkd fwmarkctl
-RELEASE_FLAGS := --configuration release --static-swift-stdlib
+# No search path for libraries but the system's, everything bound and read-only after start (full RELRO), and the same
+# programs from any folder; `make check-install` and `make check-reproducible` tell.
+RELEASE_FLAGS := --configuration release --static-swift-stdlib --disable-local-rpath -debug-info-format none \
+    -Xswiftc -use-ld=lld -Xlinker -z -Xlinker relro -Xlinker -z -Xlinker now -Xlinker --build-id=none \
+    -Xswiftc -file-prefix-map -Xswiftc "$(CURDIR)=." -Xcc "-ffile-prefix-map=$(CURDIR)=."
 SCRIPTS := .ci/run $(shell find scripts Tests -type f -perm -u+x) $(wildcard packaging/*-deb packaging/p*)
 MANUALS := $(wildcard docs/*.[1-8])
 

@@ -8,7 +8,6 @@ let indirect: [Target.Dependency] = [
     .product(name: "Atomics", package: "swift-atomics"),
     .product(name: "DequeModule", package: "swift-collections"),
     .product(name: "Metrics", package: "swift-metrics"),
-    .product(name: "ServiceContextModule", package: "swift-service-context"),
     .product(name: "Tracing", package: "swift-distributed-tracing"),
 ]
 
@@ -36,7 +35,6 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
         .package(url: "https://github.com/apple/swift-distributed-tracing", exact: "1.7.3"),
         .package(url: "https://github.com/apple/swift-metrics", exact: "2.13.0"),
-        .package(url: "https://github.com/apple/swift-service-context", exact: "1.5.1"),
     ],
     targets: [
         // C libraries: one Swift module imports each of them.

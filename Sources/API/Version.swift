@@ -1,2 +1,2 @@
 /// The version of both programs.
-package let version = "0.1.0"
+package let version = "0.2.0"
