@@ -32,13 +32,6 @@ struct AddressRanges {
         Prefix(containing: Address(ipv4: 0), length: 0), Prefix(containing: Address(ipv6: 0), length: 0),
     ]
 
-    /// Whether every address is in it.
-    var isEverything: Bool {
-        Family.allCases.allSatisfy { family in
-            self[family] == [Range(first: 0, last: AddressRanges.everything[family == .ipv4 ? 0 : 1].last.bits)]
-        }
-    }
-
     /// Whether the whole prefix is in it.
     func contains(_ prefix: Prefix) -> Bool {
         let ranges = self[prefix.family]

@@ -4,6 +4,8 @@ import Rules
 struct PrefixList {
     var selection = Selection<Prefix>()
     var first: (ipv4: Entry?, ipv6: Entry?)
+    /// Families that are excluded whole.
+    var excluded: Set<Family> = []
 
     struct Entry {
         let index: Int
@@ -16,7 +18,7 @@ struct PrefixList {
     }
 
     /// Whether packets of the family can match.
-    func has(_ family: Family) -> Bool { selection.included.isEmpty || self[family] != nil }
+    func has(_ family: Family) -> Bool { selection.included.isEmpty ? !excluded.contains(family) : self[family] != nil }
 }
 
 extension ConfigurationDecoder {
@@ -46,7 +48,7 @@ extension ConfigurationDecoder {
                 if list[prefix.family] == nil { list[prefix.family] = .init(index: index, place: place) }
             }
         }
-        if !list.selection.excluded.isEmpty && draft.errors.count == before { checkExclusions(list.selection, place) }
+        if !list.selection.excluded.isEmpty && draft.errors.count == before { checkExclusions(&list, place) }
         return list
     }
 
@@ -88,15 +90,16 @@ extension ConfigurationDecoder {
     }
 
     /// Notes entries that never match because others exclude all of them.
-    private mutating func checkExclusions(_ selection: Selection<Prefix>, _ place: Place) {
-        let excluded = AddressRanges(selection.excluded)
-        for (number, prefix) in selection.included.enumerated() where excluded.contains(prefix) {
+    private mutating func checkExclusions(_ list: inout PrefixList, _ place: Place) {
+        let excluded = AddressRanges(list.selection.excluded)
+        for (number, prefix) in list.selection.included.enumerated() where excluded.contains(prefix) {
             let entry = places[number]
             at(.index(entry.index)) {
                 $0.draft.errors.add(entry.place, "never matches: all of \(prefix) is excluded by an entry with \"!\"")
             }
         }
-        if selection.included.isEmpty && excluded.isEverything {
+        list.excluded = Set(AddressRanges.everything.lazy.filter(excluded.contains).map(\.family))
+        if list.selection.included.isEmpty && list.excluded.count == Family.allCases.count {
             draft.errors.add(place, "never matches: every address is excluded")
         }
     }
@@ -117,6 +120,13 @@ extension ConfigurationDecoder {
                     }
                 }
             }
+        }
+    }
+
+    /// Notes that no family is left in which both lists have addresses, where no entry of theirs shows it.
+    mutating func checkFamilies(_ left: PrefixList, _ right: PrefixList, _ place: Place) {
+        if !Family.allCases.contains(where: { left.has($0) && right.has($0) }) {
+            draft.errors.add(place, "never matches: one list excludes all of IPv4 and the other all of IPv6")
         }
     }
 

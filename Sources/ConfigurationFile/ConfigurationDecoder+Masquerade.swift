@@ -40,6 +40,7 @@ extension ConfigurationDecoder {
         (entry.sources, entry.destinations) = (sources.selection, destinations.selection)
         check(entry, place)
         compareFamilies((.key("sources"), sources, "source"), (.key("destinations"), destinations, "destination"))
+        if draft.errors.count == before { checkFamilies(sources, destinations, place) }
         checkFamily(entry.to, [("sources", sources), ("destinations", destinations)], toPlace)
         guard draft.errors.count == before else { return }
         draft.configuration.masquerades.append(entry)

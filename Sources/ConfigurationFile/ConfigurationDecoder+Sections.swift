@@ -103,6 +103,7 @@ extension ConfigurationDecoder {
         if !sources.selection.isEmpty {
             compareFamilies((.key("addresses"), addresses, "address"), (.key("sources"), sources, "source"))
         }
+        if draft.errors.count == before { checkFamilies(addresses, sources, place) }
         guard draft.errors.count == before, let name, let mark else { return }
         if traffic.isEverything { traffic = Traffic(isEverything: true) }
         draft.configuration.services.append(

@@ -68,7 +68,8 @@ package struct FTPService: Sendable, Hashable {
     /// at the virtual address' data port and must be marked as well.
     package var service: Service {
         let answers = forwarding == .nat ? [] : active?.dataPorts ?? []
-        let ports = (controlPorts + answers).map { PortRange($0) } + [passivePorts]
+        // Every port needs no match, and nothing beside it.
+        let ports = passivePorts == .all ? [.all] : (controlPorts + answers).map { PortRange($0) } + [passivePorts]
         return Service(
             name: name, mark: mark, addresses: Selection(addresses), traffic: Traffic(tcp: ports), savesMark: followsConnections)
     }

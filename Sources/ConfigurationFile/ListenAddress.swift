@@ -19,14 +19,14 @@ extension ListenAddress {
     ///
     /// - Throws: `InvalidValue` for anything else.
     package init(parsing text: String) throws(InvalidValue) {
-        let wanted = "an address and a port like 127.0.0.1:9780 or [::1]:9780"
-        guard let colon = text.lastIndex(of: ":") else { throw InvalidValue(problem: "\"\(text)\" has no port", expected: wanted) }
+        let advice = "write an address and a port like 127.0.0.1:9780 or \"[::1]:9780\""
+        guard let colon = text.lastIndex(of: ":") else { throw InvalidValue("\"\(text)\" has no port", advice: advice) }
         var host = String(text[..<colon])
         let isBracketed = host.hasPrefix("[") && host.hasSuffix("]")
         if isBracketed { host = String(host.dropFirst().dropLast()) }
         guard let address = try? Address(parsing: host), (address.family == .ipv6) == isBracketed,
             let range = try? PortRange(parsing: String(text[text.index(after: colon)...])), range.lower == range.upper
-        else { throw InvalidValue(problem: "\"\(text)\" cannot be listened on", expected: wanted) }
+        else { throw InvalidValue("\"\(text)\" cannot be listened on", advice: advice) }
         self.init(address: address, port: range.lower)
     }
 }
