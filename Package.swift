@@ -127,6 +127,8 @@ let package = Package(
             ]),
         .testTarget(name: "XTablesTests", dependencies: ["XTables", "Netfilter", "Rules", "NamespaceSupport"]),
         .testTarget(
+            name: "NetlinkTests", dependencies: ["Netlink", "Rules", "SystemCalls", "NamespaceSupport"]),
+        .testTarget(
             name: "DoctorTests",
             dependencies: ["Doctor", "Netlink", "Importer", "ConfigurationFile", "Rules", "NamespaceSupport"]),
         .testTarget(name: "APITests", dependencies: ["API", "NamespaceSupport"]),

@@ -17,8 +17,4 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 
-/* The message types of nf_tables' dumps, which are sums of two constants. */
-static const uint16_t fwmarkd_nft_getchain = (NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG_GETCHAIN;
-static const uint16_t fwmarkd_nft_getrule = (NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG_GETRULE;
-
 #endif
