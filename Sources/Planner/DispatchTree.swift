@@ -1,26 +1,37 @@
 import Rules
 
-/// Chains of one table in which a packet finds the rules for its address in a number of steps that grows with the logarithm
-/// of the number of addresses. docs/dispatch-tree.md has a picture.
+/// Chains in which a packet finds the rules for its address in a number of steps that grows with the logarithm of the number of
+/// addresses. docs/dispatch-tree.md has a picture.
 ///
-/// A leaf is a chain of a few rules. An inner chain sends the packet on by the next bits of its address. Where a block of
-/// addresses holds others that are told apart further down, its rules stand in the inner chain itself: before the ways down
-/// if they come first in the plain order, behind them if they come last. Chains are named after the bits of the addresses
+/// A leaf is a chain of a few rules. An inner chain sends the packet on by the next bits of its address. Where a prefix
+/// contains others that are told apart further down, its rules are in the inner chain itself: before the ways down
+/// if they come first in the plain order, after them if they come last. Chains are named after the bits of the addresses
 /// that lead to them and not after what else there is, so that a service more or less changes few of them.
+///
+/// The match of protocol and ports is as high as can be: on the way into the first chain below which all rules have the same.
+///
+/// Twenty web servers, 192.0.2.1 to 192.0.2.20, TCP 80, and one of them also TCP 8080:
+///
+///     fwmarkd-mark             -p tcp -g fwmarkd-m-root                        ports differ: the protocol alone
+///     fwmarkd-m-root           -d 192.0.2.0/28 -g fwmarkd-m-c0000200-28        one of these has other ports
+///                              -d 192.0.2.16/28 -p tcp --dport 80 -g fwmarkd-m-c0000210-28
+///     fwmarkd-m-c0000200-28    -d 192.0.2.1/32 -p tcp --dports 80,8080 -j MARK …
+///                              -d 192.0.2.2/32 -p tcp --dport 80 -j MARK …
+///     fwmarkd-m-c0000210-28    -d 192.0.2.16/32 -j MARK …                      bare: ports are asked for already
 struct DispatchTree {
-    /// How many address bits an inner chain tells apart at least. The kernel reads a dozen rules that stand one behind the
-    /// other in less time than it takes to enter a chain that is not in the processor's cache (docs/performance.md).
+    /// How many address bits an inner chain tells apart at least. The kernel reads a dozen rules that follow one another
+    /// in less time than it takes to enter a chain that is not in the processor's cache (docs/performance.md).
     private static let stride = 4
     /// The most ways out of an inner chain.
     private static let fanOut = 1 << stride
-    /// The most different blocks of addresses in a leaf.
+    /// The most different prefixes in a leaf.
     private static let leafBlocks = 16
-    /// The most rules in a leaf. Of one block there may be more, if they cannot be told apart by port.
+    /// The most rules in a leaf. Of one prefix there may be more, if they cannot be told apart by port.
     static let leafRules = 16
-    /// Up to so many rules for one block stand in the inner chain instead of a leaf of their own.
-    private static let inlineRules = 2
+    /// Up to so many rules are in the chain before them instead of a chain of their own.
+    static let inlineRules = 2
 
-    /// The rules of one block of addresses: a range of `order`.
+    /// The rules of one prefix: a range of `order`.
     private struct Block {
         let prefix: Prefix
         var rules: Range<Int>
@@ -28,7 +39,7 @@ struct DispatchTree {
 
     /// What an inner chain tells apart.
     private struct Branch {
-        /// The block that holds all of it.
+        /// The prefix that contains all of it.
         let prefix: Prefix
         /// The blocks too wide for a way out of their own.
         var own: [Int] = []
@@ -43,128 +54,143 @@ struct DispatchTree {
     }
 
     private let rules: [PlacedRule]
-    private let stack: RuleLayers
-    private let table: Table
-    private let layer: Int
-    /// The rules of this layer by block, and among those of one block in the plain order.
+    private let parts: RuleParts
+    /// Places in the plain order by block, and among those of one block in the plain order.
     private let order: [Int]
+    /// Of each rule in `order` where the first after it is that is about other protocols or ports.
+    private let sameTraffic: [Int]
+    /// Of each place whether its rule has to come after those for smaller prefixes; nil: order is free.
+    private let isLast: [Bool]?
     private let blocks: [Block]
-    private var names: ChainNames
-    private var chains: [Chain] = []
+    private let kind: String
 
-    /// The chains that do the same as `rules` in the plain order, entered by `table.entryChain`, which is the first of them.
+    /// A tree of some of the rules.
     ///
-    /// - Parameter isOrdered: whether the plain order matters among rules for one packet; asked only if it could change.
-    /// - Parameter plainLimit: up to so many rules are left in the plain order.
-    static func chains(_ rules: [PlacedRule], _ table: Table, isOrdered: () -> Bool, plainLimit: Int) -> [Chain] {
-        guard rules.count > plainLimit else { return [Chain(table.entryChain, rules.map(\.rule))] }
-        let stack = RuleLayers(rules, isOrdered: isOrdered)
-        guard stack.layers.count > 1 else {
-            var tree = DispatchTree(rules, stack, table, layer: 0, ChainNames())
-            tree.add(table.entryChain, tree.blocks.indices)
-            return tree.chains
-        }
-        // What cannot be had in one tree is had in several, one after the other.
-        var entry = Chain(table.entryChain)
-        var chains: [Chain] = []
-        var names = ChainNames()
-        for (layer, order) in stack.layers.enumerated() {
-            if order.count <= plainLimit {
-                entry.rules += order.sorted().map { rules[$0].rule }
-            } else {
-                var tree = DispatchTree(rules, stack, table, layer: layer, names)
-                let root = tree.names.node(
-                    table, layer, Prefix(containing: rules[order[0]].prefix.address, length: 0), isRoot: true)
-                tree.add(root, tree.blocks.indices)
-                entry.rules.append(Rule(target: .jump(root)))
-                chains += tree.chains
-                names = tree.names
-            }
-        }
-        return [entry] + chains
-    }
-
-    private init(_ rules: [PlacedRule], _ stack: RuleLayers, _ table: Table, layer: Int, _ names: ChainNames) {
+    /// - Parameter order: their places in `rules`, as `sorted` gives them.
+    /// - Parameter kind: what the names of its chains begin with.
+    init(_ rules: [PlacedRule], _ order: [Int], _ parts: RuleParts, isLast: [Bool]? = nil, kind: String) {
         self.rules = rules
-        self.stack = stack
-        self.table = table
-        self.layer = layer
-        self.names = names
-        order = stack.layers[layer]
+        self.order = order
+        self.parts = parts
+        self.isLast = isLast
+        self.kind = kind
+        var sameTraffic = Array(repeating: order.count, count: order.count)
+        for place in stride(from: order.count - 2, through: 0, by: -1) {
+            let isSame = rules[order[place]].traffic == rules[order[place + 1]].traffic
+            sameTraffic[place] = isSame ? sameTraffic[place + 1] : place + 1
+        }
+        self.sameTraffic = sameTraffic
         var blocks: [Block] = []
-        for (position, index) in order.enumerated() {
+        for (place, index) in order.enumerated() {
             if let last = blocks.last, last.prefix == rules[index].prefix {
-                blocks[blocks.count - 1].rules = last.rules.lowerBound..<position + 1
+                blocks[blocks.count - 1].rules = last.rules.lowerBound..<place + 1
             } else {
-                blocks.append(Block(prefix: rules[index].prefix, rules: position..<position + 1))
+                blocks.append(Block(prefix: rules[index].prefix, rules: place..<place + 1))
             }
         }
         self.blocks = blocks
     }
 
+    /// Places in the plain order, sorted by prefix and then as they are.
+    static func sorted(_ rules: [PlacedRule], _ places: [Int]) -> [Int] {
+        let isSorted = zip(places, places.dropFirst()).allSatisfy { !(rules[$1].prefix < rules[$0].prefix) }
+        if isSorted { return places }
+        return places.sorted { left, right in
+            let (a, b) = (rules[left].prefix, rules[right].prefix)
+            return a == b ? left < right : a < b
+        }
+    }
+
     // MARK: - Chains
 
+    /// Adds the tree's chains to the draft, and the way into it to the list.
+    ///
+    /// - Parameter transport: the protocol of all rules; nil where they have several.
+    /// - Parameter returns: whether rules after the tree are for its packets as well.
+    func add(to draft: inout TableDraft, entering list: inout RuleList, from transport: TransportProtocol?, returns: Bool) {
+        let root = draft.names.root(kind)
+        let all = Prefix.everything(blocks[0].prefix.family)
+        let shared = traffic(blocks.indices)
+        if shared == nil, let transport {
+            let match = RuleMatch(transport: ProtocolMatch(transport))
+            list.append(Rule(match, target: returns ? .jump(root) : .goTo(root)))
+        } else {
+            list.append(parts.step(to: root, all, traffic: shared, returns: returns))
+        }
+        add(root, blocks.indices, isBare: shared != nil, &draft)
+    }
+
     /// Adds the chain of the name for the blocks, and the chains below it.
-    private mutating func add(_ name: ChainName, _ range: Range<Int>) {
-        let position = chains.count
-        chains.append(Chain(name))
+    private func add(_ name: ChainName, _ range: Range<Int>, isBare: Bool, _ draft: inout TableDraft) {
+        let position = draft.open(name)
+        var list = RuleList()
         guard !isLeaf(range) else {
-            chains[position].rules =
-                range.count == 1 ? blockRules(range.lowerBound) : order(range).map { rules[$0].rule }
-            return
+            if range.count == 1 {
+                add(block: range.lowerBound, isBare, &draft, &list)
+            } else {
+                append(order(range), isBare, &list)
+            }
+            return draft.set(list, at: position)
         }
         let branch = branch(range)
-        let own = branch.own.flatMap { order[blocks[$0].rules] }.sorted()
-        let last = own.filter { stack.isLast[$0] }
-        var list =
-            hasFreeOrder
-            ? branch.own.flatMap { blockRules($0) } : own.filter { !stack.isLast[$0] }.map { rules[$0].rule }
+        var last: [Int] = []
+        if let isLast {
+            let own = branch.own.flatMap { order[blocks[$0].rules] }.sorted()
+            last = own.filter { isLast[$0] }
+            append(own.filter { !isLast[$0] }, isBare, &list)
+        } else {
+            for block in branch.own { add(block: block, isBare, &draft, &list) }
+        }
         for way in widened(branch.ways) {
             let inner = isLeaf(way.blocks) ? nil : self.branch(way.blocks)
             if inner == nil, way.blocks.count == 1, count(way.blocks) <= DispatchTree.inlineRules {
-                list += order(way.blocks).map { rules[$0].rule }
+                append(order(way.blocks), isBare, &list)
                 continue
             }
             // A leaf is named after the bits that lead to it, an inner chain after those that its blocks share: so it keeps
             // its name when another inner chain comes between.
             let prefix = inner?.prefix ?? way.slot
-            let next = names.node(table, layer, prefix)
+            let next = draft.names.node(kind, prefix)
             let returns = last.contains { rules[$0].prefix.overlaps(prefix) }
-            list.append(step(to: next, prefix, returns: returns))
-            add(next, way.blocks)
+            let traffic = isBare ? nil : traffic(way.blocks)
+            list.append(parts.step(to: next, prefix, traffic: traffic, returns: returns))
+            add(next, way.blocks, isBare: isBare || traffic != nil, &draft)
         }
-        chains[position].rules = list + last.map { rules[$0].rule }
+        append(last, isBare, &list)
+        draft.set(list, at: position)
     }
 
-    /// The rules of one block; told apart by port where they are many and for marks, whose order is free.
-    private mutating func blockRules(_ block: Int) -> [Rule] {
-        let own = order[blocks[block].rules].map { rules[$0].rule }
-        guard hasFreeOrder, own.count > DispatchTree.leafRules else { return own }
-        let plan = PortTree.plan(own, blocks[block].prefix, &names)
-        chains += plan.chains
-        return plan.rules
+    /// Appends the rules at these places of the plain order.
+    private func append(_ places: [Int], _ isBare: Bool, _ list: inout RuleList) {
+        for place in places { list.append(parts.rule(rules[place], isBare: isBare), owner: rules[place].owner) }
     }
 
-    private var hasFreeOrder: Bool { table == .mangle && !stack.isOrdered }
-
-    /// The rule that sends the packets of the block into the chain, to come back if rules behind it are for them as well.
-    private func step(to chain: ChainName, _ prefix: Prefix, returns: Bool) -> Rule {
-        let target: Target = returns ? .jump(chain) : .goTo(chain)
-        return switch table {
-        case .mangle: Rule(destination: .of(prefix), target: target)
-        case .nat: Rule(source: .of(prefix), target: target)
+    /// Adds the rules of one block; told apart by port where they are many, differ in ports, and order is free.
+    private func add(block: Int, _ isBare: Bool, _ draft: inout TableDraft, _ list: inout RuleList) {
+        let own = Array(order[blocks[block].rules])
+        guard isLast == nil, own.count > DispatchTree.leafRules, !isBare, traffic(block..<block + 1) == nil else {
+            return append(own, isBare, &list)
         }
+        PortTree.add(own, of: rules, parts, kind: kind, prefix: blocks[block].prefix, to: &draft, &list)
     }
 
     // MARK: - Blocks
 
-    private func count(_ range: Range<Int>) -> Int {
-        blocks[range.upperBound - 1].rules.upperBound - blocks[range.lowerBound].rules.lowerBound
+    private func places(_ range: Range<Int>) -> Range<Int> {
+        blocks[range.lowerBound].rules.lowerBound..<blocks[range.upperBound - 1].rules.upperBound
     }
 
+    private func count(_ range: Range<Int>) -> Int { places(range).count }
+
     /// The blocks' rules in the plain order.
-    private func order(_ range: Range<Int>) -> [Int] {
-        order[blocks[range.lowerBound].rules.lowerBound..<blocks[range.upperBound - 1].rules.upperBound].sorted()
+    private func order(_ range: Range<Int>) -> [Int] { order[places(range)].sorted() }
+
+    /// The protocol and ports that all rules of the blocks are about; nil where they differ, or there is nothing to ask.
+    private func traffic(_ range: Range<Int>) -> Int32? {
+        let places = places(range)
+        guard sameTraffic[places.lowerBound] >= places.upperBound else { return nil }
+        let traffic = rules[order[places.lowerBound]].traffic
+        return parts.traffics[Int(traffic)].isUnconditional ? nil : traffic
     }
 
     private func isLeaf(_ range: Range<Int>) -> Bool {
@@ -191,14 +217,14 @@ struct DispatchTree {
                 continue
             }
             let slot = Prefix(containing: prefix.address, length: slotLength)
-            let end = firstBlock(behind: slot, index..<range.upperBound)
+            let end = firstBlock(after: slot, index..<range.upperBound)
             branch.ways.append(Way(slot: slot, blocks: index..<end))
             index = end
         }
         return branch
     }
 
-    private func firstBlock(behind slot: Prefix, _ range: Range<Int>) -> Int {
+    private func firstBlock(after slot: Prefix, _ range: Range<Int>) -> Int {
         var (low, high) = (range.lowerBound, range.upperBound)
         let last = slot.last.bits
         while low < high {

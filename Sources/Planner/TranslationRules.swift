@@ -1,113 +1,74 @@
 import ConfigurationFile
 import Rules
 
-/// The rules that translate sources, in the order in which the first that fits decides.
-struct TranslationRules {
-    /// The rules in that order.
-    private(set) var rules: [PlacedRule] = []
-    /// What some of them jump to.
-    private(set) var chains: [Chain] = []
-
-    private let family: Family
-    /// What translations so far fit exactly, by source: a later one of the same packets would never meet any.
-    private var decided: [Prefix: [Rule]] = [:]
-    private var matcher = PortMatcher(.source)
-    private var names = ChainNames()
-
-    init(_ masquerades: [Masquerade], _ family: Family) {
-        self.family = family
-        rules.reserveCapacity(masquerades.count)
-        decided.reserveCapacity(masquerades.count)
-        for masquerade in masquerades { add(masquerade) }
-    }
-
-    private mutating func add(_ masquerade: Masquerade) {
-        let sources = outermost(masquerade.sources, family)
-        guard !sources.isEmpty, let target = masquerade.to.target(family),
-            let destinations = Destinations(masquerade.destinations, family)
-        else { return }
-        let matches = matcher.matches(masquerade.ports)
-        let rule = Rule(outInterface: masquerade.outInterface?.unlessAny, comment: masquerade.name, target: target)
-
-        var ends: [Rule]
-        switch destinations {
-        case .anywhere: ends = [rule]
-        case .these(let prefixes): ends = prefixes.map { rule.with(\.destination, .of($0)) }
-        case .allBut(let prefix): ends = [rule.with(\.destination, AddressMatch(prefix, isInverted: true))]
-        case .allButSome(let excluded, let included):
-            // One rule has room for one destination. So a chain of their own: what is excluded goes back at once.
-            let name = names.exceptions(of: masquerade.name)
-            var chain = Chain(name)
-            for prefix in excluded {
-                chain.rules.append(
-                    Rule(destination: AddressMatch(prefix), comment: masquerade.name, target: .returnToCaller))
-            }
-            let final = Rule(comment: masquerade.name, target: target)
-            chain.rules += included.isEmpty ? [final] : included.map { final.with(\.destination, .of($0)) }
-            chains.append(chain)
-            ends = [rule.with(\.target, .jump(name))]
+extension TableDraft {
+    /// Adds the rules that translate sources, in the order in which the first that matches decides.
+    mutating func addTranslations(_ masquerades: [Masquerade], firstOwner: Int, _ services: [Service]) {
+        let marks = ServiceMarks(masquerades, services, id.family)
+        for (index, masquerade) in masquerades.enumerated() {
+            guard let target = masquerade.target(id.family), let placed = AddressChoice(masquerade.sources, id.family),
+                var alternatives = Alternatives(masquerade, marks, id.family)
+            else { continue }
+            alternatives.except(placed, .source)
+            let rules = OwnRules(
+                name: masquerade.name, owner: Int32(firstOwner + index), placed: placed,
+                traffic: traffic(from: masquerade.sourceTraffic, to: masquerade.destinationTraffic), alternatives: alternatives,
+                targets: [target])
+            rules.add(to: &self, [.nat])
         }
-        for source in sources {
-            for end in ends {
-                for match in matches {
-                    append(source, end.with(\.source, .of(source)).with(\.transport, match))
-                }
-            }
-        }
-    }
-
-    private mutating func append(_ source: Prefix, _ rule: Rule) {
-        if rule.target.chain == nil {
-            // Without name and target: whoever comes first has the packet, whatever a later one would do with it.
-            let fitting = rule.with(\.comment, nil).with(\.target, .accept)
-            guard decided[source]?.contains(fitting) != true else { return }
-            decided[source, default: []].append(fitting)
-        }
-        rules.append(PlacedRule(prefix: source, rule: rule))
     }
 }
 
-/// Where a masquerade's packets of one family go, in the simplest form that says it.
-enum Destinations {
-    case anywhere
-    case these([Prefix])
-    case allBut(Prefix)
-    /// None of `excluded`, and one of `included` unless that is empty.
-    case allButSome(excluded: [Prefix], included: [Prefix])
+/// The marks that services set in one family.
+private struct ServiceMarks {
+    private var marks: [String: MarkMatch] = [:]
 
-    /// See `Masquerade.destinations`; nil: no packet fits.
-    init?(_ matches: [AddressMatch], _ family: Family) {
-        let excluded = outermost(matches.lazy.filter(\.isInverted).map(\.prefix), family)
-        let named = outermost(matches.lazy.filter { !$0.isInverted }.map(\.prefix), family)
-        let included = named.filter { prefix in !excluded.contains { $0.contains(prefix) } }
-        guard included.count > 0 || named.isEmpty, !excluded.contains(where: { $0.length == 0 }) else { return nil }
-        // What lies outside of all that is included need not be excluded.
-        let holes = included.isEmpty ? excluded : excluded.filter { hole in included.contains { $0.contains(hole) } }
-        self =
-            switch (holes.count, included.count) {
-            case (0, 0): .anywhere
-            case (0, _): .these(included)
-            case (1, 0): .allBut(holes[0])
-            default: .allButSome(excluded: holes, included: included)
-            }
+    init(_ masquerades: [Masquerade], _ services: [Service], _ family: Family) {
+        guard masquerades.contains(where: { !$0.services.isEmpty }) else { return }
+        for service in services
+        where AddressChoice(service.addresses, family) != nil && AddressChoice(service.sources, family) != nil {
+            marks[service.name] = MarkMatch(value: service.mark.value, mask: service.mark.mask)
+        }
+    }
+
+    /// The marks of these services, each once.
+    func matches(_ names: [String]) -> [RuleMatch] {
+        var known: Set<MarkMatch> = []
+        return names.compactMap { marks[$0] }.filter { known.insert($0).inserted }.map { RuleMatch(conditions: [.mark($0)]) }
     }
 }
 
-extension SourceTranslation {
+extension Alternatives {
+    /// What the translation asks besides protocol, ports and sources; nil where no packet of the family can match.
+    fileprivate init?(_ masquerade: Masquerade, _ marks: ServiceMarks, _ family: Family) {
+        self.init()
+        guard let destinations = AddressChoice(masquerade.destinations, family),
+            let interfaces = InterfaceChoice(masquerade.outInterfaces)
+        else { return nil }
+        if !masquerade.services.isEmpty {
+            let matches = marks.matches(masquerade.services)
+            if matches.isEmpty { return nil }
+            add(matches)
+        }
+        if case .virtualAddresses(_, let mark) = masquerade.to {
+            add([RuleMatch(conditions: [.connectionMark(MarkMatch(value: mark.value, mask: mark.mask))])])
+        }
+        add(destinations, .destination)
+        add(interfaces, \.outInterface)
+    }
+}
+
+extension Masquerade {
     /// The target that does it; nil if it is to an address of another family.
-    func target(_ family: Family) -> Target? {
-        switch self {
-        case .masquerade: .masquerade
-        case .address(let address): address.family == family ? .sourceNAT(address) : nil
+    fileprivate func target(_ family: Family) -> Target? {
+        let options = TranslationOptions(isFullyRandom: isRandom)
+        switch to {
+        case .masquerade: return .masquerade(options)
+        case .addresses(let first, let last):
+            return first.family == family ? .sourceNAT(SourceRange(first, last, options: options)) : nil
+        case .unchanged: return .accept
+        case .virtualAddresses(let addresses, _):
+            return addresses.first { $0.family == family }.map { .sourceNAT(SourceRange($0, options: options)) }
         }
-    }
-}
-
-extension Rule {
-    /// The rule with another value for one of its parts.
-    func with<Part>(_ part: WritableKeyPath<Rule, Part>, _ value: Part) -> Rule {
-        var rule = self
-        rule[keyPath: part] = value
-        return rule
     }
 }

@@ -28,6 +28,12 @@ package struct InterfacePattern: Sendable, Hashable {
         self.name = isPrefix ? String(text.dropLast()) : text
     }
 
+    /// All interfaces whose names begin so; of the empty beginning, all.
+    package init(beginning: String) {
+        self.name = beginning
+        self.isPrefix = true
+    }
+
     /// Whether an interface of this name is meant.
     package func matches(_ interface: String) -> Bool { isPrefix ? interface.hasPrefix(name) : interface == name }
 
