@@ -58,8 +58,3 @@ private struct Patterns {
         }
     }
 }
-
-extension InterfacePattern {
-    /// Whether it is `+`, which every interface matches.
-    var isAny: Bool { isPrefix && name.isEmpty }
-}

@@ -69,8 +69,7 @@ extension RuleMatch {
     fileprivate init?(protocolNumber number: UInt8, _ family: Family) {
         switch (family, number) {
         case (.ipv4, 0): return nil
-        // To IPv6 tables the protocol is what comes after all headers, of which AH is one: `-p ah` never matches.
-        case (.ipv6, 51): self.init(conditions: [.authenticationHeader])
+        case (.ipv6, 51): self.init(conditions: [.other(.authenticationHeader)])
         default: self.init(transport: ProtocolMatch(number))
         }
     }
@@ -81,12 +80,4 @@ extension RuleMatch {
         match.conditions = conditions
         return match
     }
-}
-
-extension Condition {
-    /// `-m ah` of IPv6, any security parameter index: `struct ip6t_ah`, `<linux/netfilter_ipv6/ip6t_ah.h>`.
-    static let authenticationHeader = Condition.other(
-        ExtensionBytes(
-            name: "ah", revision: 0,
-            bytes: [0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff] + [0, 0, 0, 0] + [0, 0, 0, 0]))
 }
