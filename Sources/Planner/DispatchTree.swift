@@ -75,7 +75,7 @@ struct DispatchTree {
         self.isLast = isLast
         self.kind = kind
         var sameTraffic = Array(repeating: order.count, count: order.count)
-        for place in stride(from: order.count - 2, through: 0, by: -1) {
+        for place in order.indices.dropLast().reversed() {
             let isSame = rules[order[place]].traffic == rules[order[place + 1]].traffic
             sameTraffic[place] = isSame ? sameTraffic[place + 1] : place + 1
         }

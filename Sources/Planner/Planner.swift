@@ -57,10 +57,10 @@ package enum Planner {
             var helpers = TableDraft(TableID(family, .raw), layout)
             helpers.addHelpers(of: configuration.ftp)
             if !translations.isEmpty { marks.addHold() }
-            for draft in [helpers, translations, marks] where !draft.isEmpty {
-                let (chains, places) = draft.finished(services, masquerades)
-                ruleset.tables[draft.id] = chains
-                owners.add(draft.id, chains, places)
+            for var draft in [helpers, translations, marks] where !draft.isEmpty {
+                draft.finish(services, masquerades)
+                ruleset.tables[draft.id] = draft.chains
+                owners.add(draft.id, draft.chains, draft.owners)
             }
         }
         return Plan(ruleset: ruleset, owners: owners)

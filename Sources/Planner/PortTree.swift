@@ -38,6 +38,10 @@ struct PortTree {
         let slot: Slot
         let items: [Item]
         let ports: [PortRange]
+
+        func overlaps(_ other: Way) -> Bool {
+            ports.contains { range in other.ports.contains { $0.overlaps(range) } }
+        }
     }
 
     private let rules: [PlacedRule]
@@ -148,11 +152,5 @@ struct PortTree {
             lower = merged[index + 1].lower
         }
         return ranges + [PortRange(lower, last.upper)]
-    }
-}
-
-extension PortTree.Way {
-    fileprivate func overlaps(_ other: PortTree.Way) -> Bool {
-        ports.contains { range in other.ports.contains { $0.overlaps(range) } }
     }
 }

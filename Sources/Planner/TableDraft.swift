@@ -61,19 +61,17 @@ struct TableDraft {
         return traffic
     }
 
-    /// The table's chains, the entry chains before those below them, and the owner of each rule.
-    consuming func finished(_ services: [Service], _ masquerades: [Masquerade]) -> ([Chain], [[Int32]]) {
-        var draft = self
-        let own = (chains: draft.chains, owners: draft.owners)
-        (draft.chains, draft.owners) = ([], [])
+    /// Makes all chains: the entry chains before those below them.
+    mutating func finish(_ services: [Service], _ masquerades: [Masquerade]) {
+        let own = (chains: chains, owners: owners)
+        (chains, owners) = ([], [])
         for (hook, entry) in id.table.entries {
-            guard let rules = draft.entries[entry] else { continue }
-            if id.table == .nat { draft.layOutInOrder(rules, entry) } else { draft.layOut(rules, entry, hook) }
+            guard let rules = entries[entry] else { continue }
+            if id.table == .nat { layOutInOrder(rules, entry) } else { layOut(rules, entry, hook) }
         }
-        draft.chains += own.chains
-        draft.owners += own.owners
-        if draft.owners.reduce(0, { $0 + $1.count }) <= layout.commentLimit { draft.comment(services, masquerades) }
-        return (draft.chains, draft.owners)
+        chains += own.chains
+        owners += own.owners
+        if owners.reduce(0, { $0 + $1.count }) <= layout.commentLimit { comment(services, masquerades) }
     }
 
     /// Gives each rule its owner's name as comment.

@@ -68,7 +68,8 @@ extension RuleMatch {
     /// Whether the packet matches; nil: that depends on what is not known.
     package func matches(_ packet: Packet) -> Bool? {
         guard source?.matches(packet.source) ?? true, destination?.matches(packet.destination) ?? true,
-            transport?.matches(packet.protocolNumber) ?? true, isFurtherFragment ?? packet.isFurtherFragment == packet.isFurtherFragment
+            transport?.matches(packet.protocolNumber) ?? true,
+            isFurtherFragment ?? packet.isFurtherFragment == packet.isFurtherFragment
         else { return false }
         var result: Bool? = true
         for (wanted, interface) in [(inInterface, packet.inInterface), (outInterface, packet.outInterface)] {
