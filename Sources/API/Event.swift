@@ -10,21 +10,21 @@ package struct Event: Codable, Sendable, Hashable {
         case stopping
         /// A configuration was put into the kernel.
         case applied
-        /// The file was read again and refused; nothing changed.
+        /// A new configuration was refused, by the file's rules or by the kernel; the one before stays in force.
         case reloadRefused = "reload-refused"
-        /// The last good configuration was used in place of a missing or bad file.
+        /// The last good configuration was used in place of a missing or refused file.
         case fallback
         /// The kernel was found to differ from the configuration.
         case drift
-        /// What was found was mended.
+        /// The differences that were found were repaired.
         case repaired
-        /// Somebody undoes repairs again and again; they are made with growing pauses.
+        /// Another program undoes repairs again and again.
         case contended
-        /// Nobody undoes repairs any more.
+        /// No program undoes repairs any more.
         case calm
         /// The kernel could not be brought to the configuration.
         case failed
-        /// Followers were too slow, and events were left out before this one.
+        /// Sent to one follower alone, as its last line: it read too slowly, and is cut off.
         case missed
     }
 
@@ -41,16 +41,38 @@ package struct Event: Codable, Sendable, Hashable {
     /// How many changes there were in all.
     package var changeCount: Int
 
+    /// The program that wrote, where the kernel's audit names it.
+    package var writer: Writer?
+
     /// How many lines an event keeps.
     package static let lineLimit = 20
+    /// How many characters a line or a message keeps; longer ones end in `…`.
+    package static let characterLimit = 1000
+
+    /// A program that changed a table.
+    package struct Writer: Codable, Sendable, Hashable {
+        /// Its name, as the kernel has it: at most 15 characters.
+        package var program: String
+        /// Its process.
+        package var pid: Int32
+
+        /// A writer of this name and process.
+        package init(program: String, pid: Int32) {
+            self.program = program
+            self.pid = pid
+        }
+    }
 
     /// An event of these parts.
-    package init(id: UInt64, time: Date, kind: Kind, message: String, lines: [String] = [], changeCount: Int = 0) {
+    package init(
+        id: UInt64, time: Date, kind: Kind, message: String, lines: [String] = [], changeCount: Int = 0, writer: Writer? = nil
+    ) {
         self.id = id
         self.time = time
         self.kind = kind
         self.message = message
         self.lines = lines
         self.changeCount = changeCount
+        self.writer = writer
     }
 }

@@ -4,7 +4,7 @@ package struct Metrics: Sendable, Hashable {
     package enum Outcome: String, Sendable, Hashable, CaseIterable {
         /// Nothing differed.
         case unchanged
-        /// Something differed and was mended, or only reported where `on-drift` says so.
+        /// Something differed and was repaired, or only reported where `on-drift` says so.
         case changed
         /// The kernel could not be brought to the configuration.
         case failed
@@ -28,14 +28,22 @@ package struct Metrics: Sendable, Hashable {
     package private(set) var lockWaits = Histogram(bounds: [0.001, 0.01, 0.1, 0.5, 1, 5, 10, 30])
     /// Differences that nobody had asked for, by kind (`add`: a rule was missing).
     package private(set) var drift: [String: UInt64] = [:]
-    /// How often such differences were mended.
+    /// How often such differences were repaired.
     package private(set) var repairs: UInt64 = 0
     /// How often the file was read again and refused.
     package private(set) var refusedReloads: UInt64 = 0
     /// Whether the file was found right when it was last read.
     package private(set) var isLastReloadGood = true
-    /// Whether somebody undoes repairs again and again at present.
+    /// How often another program undid a repair within ten seconds.
+    package private(set) var undoneRepairs: UInt64 = 0
+    /// Whether another program undoes repairs again and again at present.
     package var isContended = false
+    /// Lines of the log that were dropped because nothing read it.
+    package var droppedLogLines: UInt64 = 0
+    /// Followers of events that were cut off because they read too slowly.
+    package var droppedFollowers: UInt64 = 0
+    /// Requests that were refused because there were too many clients or unread answers.
+    package var refusedRequests: UInt64 = 0
 
     /// Nothing counted yet.
     package init() {}
@@ -54,6 +62,9 @@ package struct Metrics: Sendable, Hashable {
 
     /// Counts a repair.
     package mutating func countRepair() { repairs += 1 }
+
+    /// Counts a repair that was undone.
+    package mutating func countUndone() { undoneRepairs += 1 }
 
     /// Notes how reading the file ended.
     package mutating func noteReload(isGood: Bool) {

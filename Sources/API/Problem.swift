@@ -23,15 +23,32 @@ package struct Problem: Codable, Error, Sendable, Hashable {
     /// The media type of a problem.
     package static let mediaType = "application/problem+json"
 
-    /// The configuration was refused for these errors.
+    /// The file was refused for these errors.
     package static func refused(_ errors: [FileError]) -> Problem {
         Problem(
             type: "urn:fwmarkd:problem:configuration", title: "The configuration is refused", status: 422,
             detail: "\(errors.count) error\(errors.count == 1 ? "" : "s"); the rules in the kernel are unchanged", errors: errors)
     }
 
-    /// The kernel could not be brought to the configuration.
+    /// The kernel refused the rules of the new configuration; the one before stays in force.
+    package static func refusedByKernel(_ reason: String) -> Problem {
+        Problem(
+            type: "urn:fwmarkd:problem:kernel-refused", title: "The kernel refuses the configuration", status: 422,
+            detail: "\(reason); the configuration before stays in force and is guarded")
+    }
+
+    /// The kernel could not be brought to the configuration now; that may pass.
     package static func failed(_ detail: String) -> Problem {
-        Problem(type: "urn:fwmarkd:problem:kernel", title: "The rules could not be applied", status: 500, detail: detail)
+        Problem(type: "urn:fwmarkd:problem:kernel", title: "The rules could not be applied", status: 503, detail: detail)
+    }
+
+    /// The daemon ends, and takes no more requests.
+    package static let stopping = Problem(
+        type: "urn:fwmarkd:problem:stopping", title: "The daemon is stopping", status: 503,
+        detail: "fwmarkd is stopping and does nothing more")
+
+    /// There are too many connections, followers or unread answers.
+    package static func busy(_ detail: String) -> Problem {
+        Problem(type: "urn:fwmarkd:problem:busy", title: "Too many clients", status: 503, detail: detail)
     }
 }

@@ -12,7 +12,7 @@ package struct PrometheusText {
     package init(_ status: Status, _ metrics: Metrics, _ process: ProcessUse?) {
         family("fwmarkd_build_info", .gauge, "The version of the daemon, always 1.") { $0.sample(["version": status.version], 1) }
         family("fwmarkd_in_sync", .gauge, "Whether the kernel has the rules that the configuration in force wants.") {
-            $0.sample([:], status.state == .inSync || status.state == .degraded ? 1 : 0)
+            $0.sample([:], status.state.isSettled ? 1 : 0)
         }
         family("fwmarkd_state", .gauge, "The state of the daemon: 1 for the one it is in.") { family in
             for state in Status.State.allCases { family.sample(["state": state.rawValue], state == status.state ? 1 : 0) }
@@ -20,6 +20,7 @@ package struct PrometheusText {
         addConfiguration(status, metrics)
         addReconciles(status, metrics)
         addRules(status)
+        addServers(status, metrics)
         if let process { addProcess(status, process) }
     }
 
@@ -66,15 +67,18 @@ package struct PrometheusText {
                 $0.sample([:], verified.timeIntervalSince1970)
             }
         }
-        family("fwmarkd_drift_total", .counter, "Differences that nobody had asked for, by what would mend them.") { family in
+        family("fwmarkd_drift_total", .counter, "Differences that nobody had asked for, by what would repair them.") { family in
             for kind in ["add", "remove", "move", "add-chain", "remove-chain"] {
                 family.sample(["kind": kind], Double(metrics.drift[kind] ?? 0))
             }
         }
-        family("fwmarkd_repairs_total", .counter, "How often such differences were mended.") {
+        family("fwmarkd_repairs_total", .counter, "How often such differences were repaired.") {
             $0.sample([:], Double(metrics.repairs))
         }
-        family("fwmarkd_contended", .gauge, "Whether somebody undoes repairs again and again.") {
+        family("fwmarkd_undone_repairs_total", .counter, "How often another program undid a repair within ten seconds.") {
+            $0.sample([:], Double(metrics.undoneRepairs))
+        }
+        family("fwmarkd_contended", .gauge, "Whether another program undoes repairs again and again.") {
             $0.sample([:], metrics.isContended ? 1 : 0)
         }
         family("fwmarkd_warnings", .gauge, "How many warnings the status has.") { $0.sample([:], Double(status.warnings.count)) }
@@ -96,6 +100,21 @@ package struct PrometheusText {
         }
         family("fwmarkd_masquerade_connections_total", .counter, "Connections whose source was translated.") { family in
             for masquerade in status.masquerades { family.sample(["masquerade": masquerade.name], Double(masquerade.packets)) }
+        }
+    }
+
+    private mutating func addServers(_ status: Status, _ metrics: Metrics) {
+        family("fwmarkd_listening", .gauge, "Whether the server listens on its address.") { family in
+            for server in status.servers { family.sample(["server": server.name], server.isListening ? 1 : 0) }
+        }
+        family("fwmarkd_dropped_followers_total", .counter, "Followers of events that read too slowly and were cut off.") {
+            $0.sample([:], Double(metrics.droppedFollowers))
+        }
+        family("fwmarkd_refused_requests_total", .counter, "Requests refused for too many clients or unread answers.") {
+            $0.sample([:], Double(metrics.refusedRequests))
+        }
+        family("fwmarkd_dropped_log_lines_total", .counter, "Lines of the log that were dropped because nothing read it.") {
+            $0.sample([:], Double(metrics.droppedLogLines))
         }
     }
 

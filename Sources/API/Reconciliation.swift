@@ -4,7 +4,7 @@ package struct Reconciliation: Codable, Sendable, Hashable {
     package var changes: [ChangeMessage]
     /// How many changes there were in all.
     package var changeCount: Int
-    /// What is not as it should be and cannot be mended by fwmarkd.
+    /// What is wrong and fwmarkd cannot repair.
     package var warnings: [String]
     /// How long it took.
     package var milliseconds: Double
@@ -36,7 +36,7 @@ package struct ChangeMessage: Codable, Sendable, Hashable {
     package var table: String
     /// The chain.
     package var chain: String
-    /// The difference in iptables syntax behind `+` or `-`; two lines for a rule that moves.
+    /// The difference in iptables syntax after `+` or `-`; two lines for a rule that moves.
     package var lines: [String]
 
     /// A change of these parts.
@@ -51,7 +51,7 @@ package struct ChangeMessage: Codable, Sendable, Hashable {
 
 /// The answer to `GET /v1/rules`.
 package struct RuleList: Codable, Sendable, Hashable {
-    /// Every rule of ours that stands in the kernel, our jumps included.
+    /// Every rule of ours in the kernel, our jumps included.
     package var rules: [RuleMessage]
 
     /// A list of these rules.
@@ -60,7 +60,7 @@ package struct RuleList: Codable, Sendable, Hashable {
     }
 }
 
-/// A rule of ours as it stands in the kernel.
+/// A rule of ours as it is in the kernel.
 package struct RuleMessage: Codable, Sendable, Hashable {
     /// `ipv4` or `ipv6`.
     package var family: String
@@ -70,7 +70,7 @@ package struct RuleMessage: Codable, Sendable, Hashable {
     package var chain: String
     /// Its number in the chain, counted from 1.
     package var number: Int
-    /// The rule as `iptables -S` prints it: `-A FWMARKD-MARK -d …`.
+    /// The rule as `iptables -S` prints it: `-A fwmarkd-mark -d …`.
     package var rule: String
     /// Packets that matched.
     package var packets: UInt64

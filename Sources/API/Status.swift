@@ -14,6 +14,9 @@ package struct Status: Codable, Sendable, Hashable {
         case degraded
         /// It has not, and the last attempt to change that failed.
         case failed
+
+        /// Whether the kernel has the rules of the configuration in force.
+        package var isSettled: Bool { self == .inSync || self == .degraded }
     }
 
     /// Whether the kernel has the rules that the configuration asks for.
@@ -34,6 +37,10 @@ package struct Status: Codable, Sendable, Hashable {
     package var started: Date
     /// What it works from.
     package var configuration: ConfigurationStatus
+    /// The sockets that the daemon answers on.
+    package var servers: [ServerStatus]
+    /// Whether a rule of ours keeps connection tracking registered, so that transfers outlive another program's flush of nat.
+    package var holdsConnectionTracking: Bool
     /// The last comparison that changed something, or failed, or was asked for; absent before the first.
     package var lastReconcile: ReconcileStatus?
     /// When the kernel was last seen to have all wanted rules; absent before that.
@@ -62,7 +69,8 @@ package struct Status: Codable, Sendable, Hashable {
     /// A status of these parts.
     package init(
         state: State, since: Date? = nil, reason: String? = nil, nextAttempt: Date? = nil, version: String, host: String = "",
-        pid: Int32, started: Date, configuration: ConfigurationStatus, lastReconcile: ReconcileStatus? = nil,
+        pid: Int32, started: Date, configuration: ConfigurationStatus, servers: [ServerStatus] = [],
+        holdsConnectionTracking: Bool = false, lastReconcile: ReconcileStatus? = nil,
         lastVerified: Date? = nil, tables: [TableStatus] = [], services: [ServiceStatus] = [],
         masquerades: [MasqueradeStatus] = [], ipvsError: String? = nil, warnings: [String] = [], lastError: TimedMessage? = nil
     ) {
@@ -75,6 +83,8 @@ package struct Status: Codable, Sendable, Hashable {
         self.pid = pid
         self.started = started
         self.configuration = configuration
+        self.servers = servers
+        self.holdsConnectionTracking = holdsConnectionTracking
         self.lastReconcile = lastReconcile
         self.lastVerified = lastVerified
         self.tables = tables

@@ -6,12 +6,12 @@ package enum Trigger: String, Codable, Sendable, Hashable, CaseIterable {
     case reload
     /// A request to compare.
     case request
-    /// `resync-interval`.
-    case resync
-    /// A table's size is not what it was.
-    case size
-    /// Somebody took the xtables lock.
+    /// `check-interval`.
+    case check
+    /// Another program took the xtables lock, or the lock's file had to be watched anew.
     case lock
-    /// The last attempt failed, or was undone by somebody.
+    /// The kernel's audit told of a table that was replaced.
+    case audit
+    /// An attempt before failed.
     case retry
 }
