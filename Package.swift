@@ -60,12 +60,12 @@ let package = Package(
             name: "Doctor",
             dependencies: ["Rules", "ConfigurationFile", "Planner", "Netfilter", "XTables", "Importer", "Netlink"]),
         .target(name: "API"),
-        .target(name: "Systemd", dependencies: [.product(name: "Logging", package: "swift-log")]),
+        .target(name: "Systemd", dependencies: ["Rules", .product(name: "Logging", package: "swift-log")]),
 
         .target(
             name: "Keeper",
             dependencies: [
-                "Rules", "ConfigurationFile", "Planner", "Netfilter", "Reconciler", "API", "Systemd",
+                "Rules", "ConfigurationFile", "Planner", "Netfilter", "Reconciler", "API", "SystemCalls", "Systemd",
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),
@@ -73,7 +73,8 @@ let package = Package(
         .executableTarget(
             name: "fwmarkd",
             dependencies: [
-                "Rules", "ConfigurationFile", "Planner", "Netfilter", "Reconciler", "API", "Systemd", "Keeper",
+                "Rules", "ConfigurationFile", "Planner", "Netfilter", "Reconciler", "API", "Netlink", "SystemCalls", "Systemd",
+                "Keeper",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),

@@ -1,42 +1,69 @@
-import API
+package import API
 import FoundationEssentials
 
-/// The last events, and who follows them.
-struct EventLog {
+/// An event, and the line of JSON that tells of it: made once, however many read it.
+package struct StoredEvent: Sendable {
+    /// The event.
+    package let event: Event
+    /// The event as a line of JSON, with its line feed.
+    package let line: [UInt8]
+
+    init(_ event: Event) {
+        self.event = event
+        line = JSON.encode(event) + [UInt8(ascii: "\n")]
+    }
+}
+
+/// The last events, bounded in number and in bytes.
+struct EventLog: Sendable {
     /// How many events are kept.
     static let capacity = 1000
-    /// How many events wait for a follower who does not take them; older ones are left out for him.
-    static let followerBacklog = 256
+    /// How many bytes they have in all.
+    static let byteLimit = 4 << 20
 
-    private(set) var events: [Event] = []
+    private(set) var events: [StoredEvent] = []
+    private var byteCount = 0
     private var next: UInt64 = 1
-    private var followers: [UInt64: AsyncStream<Event>.Continuation] = [:]
-    private var nextFollower: UInt64 = 0
 
-    /// Adds an event and hands it to all followers; never waits for one.
-    mutating func add(_ kind: Event.Kind, _ message: String, lines: [String], changeCount: Int) -> Event {
+    /// Adds an event; the oldest go.
+    mutating func add(
+        _ kind: Event.Kind, _ message: String, lines: [String], changeCount: Int, writer: Event.Writer?
+    ) -> Event {
         let event = Event(
-            id: next, time: Date.now, kind: kind, message: message, lines: Array(lines.prefix(Event.lineLimit)),
-            changeCount: changeCount)
+            id: next, time: Date.now, kind: kind, message: shortened(message),
+            lines: lines.prefix(Event.lineLimit).map(shortened), changeCount: changeCount, writer: writer)
         next += 1
-        if events.count == EventLog.capacity { events.removeFirst() }
-        events.append(event)
-        for follower in followers.values { follower.yield(event) }
+        let stored = StoredEvent(event)
+        events.append(stored)
+        byteCount += stored.line.count
+        var excess = 0
+        while events.count - excess > EventLog.capacity || byteCount > EventLog.byteLimit, excess < events.count - 1 {
+            byteCount -= events[excess].line.count
+            excess += 1
+        }
+        events.removeFirst(excess)
         return event
     }
 
-    /// Lets the continuation have all events from now on, and tells its number.
-    mutating func add(_ follower: AsyncStream<Event>.Continuation) -> UInt64 {
-        nextFollower += 1
-        followers[nextFollower] = follower
-        return nextFollower
+    /// What follows the event of that number.
+    enum Following {
+        /// These, at least one.
+        case events(ArraySlice<StoredEvent>)
+        /// Nothing yet.
+        case none
+        /// The next is not kept any more: so many are missed.
+        case missed(UInt64)
     }
 
-    mutating func removeFollower(_ number: UInt64) { followers[number] = nil }
-
-    /// Forgets all followers, and tells who they were.
-    mutating func takeFollowers() -> [AsyncStream<Event>.Continuation] {
-        defer { followers = [:] }
-        return Array(followers.values)
+    /// The events after that number, `limit` at most.
+    func after(_ number: UInt64, limit: Int) -> Following {
+        guard let first = events.first?.event.id, number + 1 < next else { return .none }
+        guard number + 1 >= first else { return .missed(first - number - 1) }
+        return .events(events[Int(number + 1 - first)...].prefix(limit))
     }
+}
+
+private func shortened(_ text: String) -> String {
+    text.unicodeScalars.count <= Event.characterLimit
+        ? text : String(String.UnicodeScalarView(text.unicodeScalars.prefix(Event.characterLimit))) + "…"
 }

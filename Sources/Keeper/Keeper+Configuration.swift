@@ -2,63 +2,107 @@ import API
 import ConfigurationFile
 import FoundationEssentials
 import Planner
+import Reconciler
+import Rules
 import Systemd
 
+// What becomes of configurations: taken into force, refused, kept for the next boot.
 extension Keeper {
     func use(_ loaded: LoadedConfiguration, isFallback: Bool) {
+        use(loaded, Planner.plan(for: loaded.configuration), isFallback: isFallback)
+    }
+
+    /// The configuration takes force: from now on it is what is kept.
+    func use(_ loaded: LoadedConfiguration, _ plan: Plan, isFallback: Bool) {
         inForce = loaded
-        self.isFallback = isFallback
-        ruleset = Planner.ruleset(for: loaded.configuration)
-        let lockTimeout = loaded.configuration.daemon.lockTimeout
-        // While it waits for the lock the keeper makes no progress; that is not to be taken for a hang.
-        if let interval = notifier.watchdogInterval, lockTimeout * 2 > interval {
-            notifier.send(.watchdogInterval(lockTimeout * 4))
+        self.plan = plan
+        isProven = false
+        let settings = loaded.configuration.daemon
+        state.settings = .init(checkInterval: settings.checkInterval, repairs: settings.onDrift == .repair)
+        state.tookForce(isFallback: isFallback)
+        if isFallback {
+            savedDigest = loaded.filesSHA256
+        } else {
+            warnings[.configuration] = loaded.warnings
+            warnings[.refusal] = nil
         }
         board.update { contents in
-            contents.configuration = loaded.configuration
+            contents.loaded = loaded
+            contents.plan = plan
+            contents.status.holdsConnectionTracking = plan.ruleset.holdsConnectionTracking
             contents.status.configuration.sha256 = loaded.sha256
             contents.status.configuration.loaded = Date.now
             contents.status.configuration.fallback = isFallback
-            if !isFallback { contents.status.configuration.faults = [] }
+            if !isFallback { contents.status.configuration.errors = [] }
             contents.metrics.noteReload(isGood: !isFallback)
         }
+        httpListenChanges.yield(settings.httpListen)
     }
 
-    func fallBack(_ faults: ConfigurationFaults) throws(BootFailure) {
-        let kept: LoadedConfiguration
-        do {
-            kept = try lastGood.load()
-        } catch {
-            throw BootFailure(description: "\(faults)\nthere is no last good configuration to use instead: \(error)")
-        }
-        _ = refuse(faults)
-        use(kept, isFallback: true)
-        savedDigest = inForce.sha256
+    func recordFallback() {
         record(
-            .fallback,
-            "\(configurationPath) is refused, and the last good configuration in \(lastGood.path) is in force: mend the file, then reload"
-        )
+            .fallback, "the last good configuration in \(lastGood.path) is in force: correct \(configurationPath), then reload")
     }
 
-    func refuse(_ faults: ConfigurationFaults) -> Problem {
-        let messages = faults.faults.map { FaultMessage($0) }
+    /// The file is refused by its own rules.
+    @discardableResult
+    func refuse(_ errors: ConfigurationErrors) -> [FileError] {
+        let messages = errors.errors.map { FileError($0) }
+        let count = "\(errors.count) error\(errors.count == 1 ? "" : "s")"
+        warnings[.refusal] = ["\(configurationPath) is refused (\(count)); what was in force before stays in force"]
         board.update { contents in
-            contents.status.configuration.faults = messages
+            contents.status.configuration.errors = messages
             contents.metrics.noteReload(isGood: false)
         }
-        record(
-            .reloadRefused, "\(configurationPath) is refused, nothing is changed: \(faults.faults.count) fault(s)",
-            lines: messages.map(\.text))
-        return .refused(messages)
+        record(.reloadRefused, "\(configurationPath) is refused, nothing is changed: \(count)", lines: messages.map(\.text))
+        return messages
     }
 
+    /// A configuration that was read again and that the kernel does not take, for ever or for now: the one before stays in force.
+    func refuse(_ loaded: LoadedConfiguration, _ error: ReconcileError, _ took: Duration) -> Problem {
+        let isForEver = error.isRefusal
+        if isForEver { state.refused(at: clock.now) } else { state.reloadFailed(isBusy: error.isBusy, at: clock.now) }
+        let digest = loaded.sha256.prefix(12)
+        warnings[.refusal] = [
+            isForEver
+                ? "the kernel refuses the configuration \(digest): \(error); what was in force before stays in force"
+                : "the configuration \(digest) is not in force yet, it is tried again: \(error)"
+        ]
+        showState { contents in
+            contents.metrics.noteReload(isGood: false)
+            contents.metrics.count(.reload, .failed, seconds: took.seconds, lockSeconds: nil)
+            contents.status.lastReconcile = ReconcileStatus(
+                trigger: .reload, time: Date.now, milliseconds: took.milliseconds, changes: 0, attempts: error.attempts,
+                error: error.description)
+        }
+        if isForEver {
+            record(.reloadRefused, "the kernel refuses the configuration \(digest), the one before stays in force: \(error)")
+            return .refusedByKernel(error.description)
+        }
+        if reportedError != error.description { record(.failed, "the configuration \(digest) is not in force yet: \(error)") }
+        reportedError = error.description
+        return .failed("\(error); the configuration before stays in force, and this one is tried again")
+    }
+
+    /// A configuration that the kernel refuses at the start.
+    func refuseAtBoot(_ error: ReconcileError) {
+        warnings[.refusal] = ["the kernel refuses \(configurationPath): \(error)"]
+        board.update { $0.metrics.noteReload(isGood: false) }
+        record(.reloadRefused, "the kernel refuses \(configurationPath): \(error)")
+    }
+
+    /// Keeps what is in force for the next boot.
     func keepAsLastGood() {
-        guard !isFallback, savedDigest != inForce.sha256 else { return }
-        do {
+        guard !state.isFallback, savedDigest != inForce.filesSHA256 else { return }
+        do throws(LastGood.Failure) {
             try lastGood.save(inForce)
-            savedDigest = inForce.sha256
+            savedDigest = inForce.filesSHA256
+            warnings[.lastGood] = nil
         } catch {
-            note(error: "the configuration could not be kept for the next boot: \(error)")
+            let message = "the configuration could not be kept for the next boot: \(error)"
+            // Tried again with every reconcile, told once.
+            if warnings[.lastGood] != [message] { note(error: message) }
+            warnings[.lastGood] = [message]
         }
     }
 }

@@ -1,6 +1,7 @@
 package import API
 package import ConfigurationFile
 import FoundationEssentials
+import Glibc
 package import Logging
 import Netfilter
 import Planner
@@ -14,47 +15,62 @@ package struct BootFailure: Error, Sendable, CustomStringConvertible {
     package let description: String
 }
 
-/// Keeps the kernel's rules as the configuration wants them: at the start, when the file changes, and when somebody alters them.
+/// Keeps the kernel's rules as the configuration wants them: at the start, when the file changes, and when other programs alter them.
 ///
-/// The one owner of the kernel's tables in the daemon. Everything it does happens in turn; what it knows stands on the board,
-/// where it can be read without waiting for it.
+/// The one writer of the kernel's tables in the daemon. What it decides is in `KeeperState`; it only does it, one thing at a time.
+/// What it knows is on the board, where it can be read without waiting for it.
 package actor Keeper<Store: RuleStore, Time: Clock> where Time.Duration == Duration {
     /// What the daemon tells about itself.
     package nonisolated let board: StatusBoard
+    /// Where the page and the reading API are to be served over TCP; a new value whenever that changes. For one reader.
+    package nonisolated let httpListen: AsyncStream<ListenAddress?>
 
+    let httpListenChanges: AsyncStream<ListenAddress?>.Continuation
     let configurationPath: String
     let lastGood: LastGood
     let store: Store
     let clock: Time
     let notifier: ServiceNotifier
+    let progress: Progress<Time>
     let log: Logger
     let executor: any SerialExecutor
+    let processorTime: @Sendable () -> Duration
+    let stopSign = StopSign()
 
+    var state: KeeperState<Time.Instant>
     var inForce: LoadedConfiguration
-    var ruleset = Ruleset()
-    var isFallback = false
+    var plan: Plan
+    /// Whether the kernel has had the configuration in force since the start.
+    var isProven = false
     var savedDigest: String?
     var isReady = false
-
-    /// The tables' sizes when they were last found right; nil: to be found out.
-    var knownSizes: [TableID: TableSize]?
-    var nextComparison: Time.Instant
-    /// When the next attempt is due, after a failure or while somebody undoes repairs; nil: nothing is put off.
-    var retryDue: Time.Instant?
-    var failures = 0
-    /// When the service manager is to hear of progress again.
-    var nextProgress: Time.Instant
-    var contention = Contention<Time.Instant>()
+    /// The drift that was reported last; empty when the kernel is right.
     var reportedDrift: [Change] = []
+    /// The error that was reported last; nil when the last attempt was good.
+    var reportedError: String?
+    /// What is wrong and stays so until it is put right, by what it is about.
+    var warnings: [Subject: [String]] = [:]
+    /// Who wrote last, as the kernel's audit tells, and when.
+    var lastWriter: (writer: Event.Writer, time: Time.Instant)?
+    /// Whether the kernel's audit is heard.
+    var hearsAudit = false
+    var reloads = Repeated<Result<Reconciliation, Problem>>()
+    var reconciles = Repeated<Result<Reconciliation, Problem>>()
+
+    enum Subject: Int, Comparable {
+        case configuration, refusal, lastGood, undoing, kernel
+        static func < (left: Subject, right: Subject) -> Bool { left.rawValue < right.rawValue }
+    }
 
     /// A keeper that has done nothing yet.
     ///
     /// - Parameters:
-    ///   - executor: runs the keeper; a thread of its own, since commits and waiting for the xtables lock block it.
     ///   - configurationPath: the file; `conf.d` is looked for beside it.
+    ///   - executor: runs the keeper; a thread of its own, since commits block it.
+    ///   - processorTime: what the calling thread has used so far.
     package init(
         _ store: Store, configurationPath: String, lastGood: LastGood, board: StatusBoard, notifier: ServiceNotifier, log: Logger,
-        clock: Time, executor: any SerialExecutor
+        clock: Time, executor: any SerialExecutor, processorTime: @escaping @Sendable () -> Duration = threadProcessorTime
     ) {
         self.store = store
         self.configurationPath = configurationPath
@@ -64,135 +80,181 @@ package actor Keeper<Store: RuleStore, Time: Clock> where Time.Duration == Durat
         self.log = log
         self.clock = clock
         self.executor = executor
-        self.nextComparison = clock.now
-        self.nextProgress = clock.now
-        self.inForce = LoadedConfiguration(configuration: Configuration(), files: [], sha256: "")
+        self.processorTime = processorTime
+        progress = Progress(notifier, clock)
+        state = KeeperState(at: clock.now)
+        inForce = LoadedConfiguration(configuration: Configuration(), files: [], sha256: "")
+        plan = Planner.plan(for: Configuration())
+        (httpListen, httpListenChanges) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
     /// The keeper's own thread.
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    /// Where metrics are to be served over TCP, as the configuration in force says.
-    package var metricsListen: ListenAddress? { inForce.configuration.daemon.metricsListen }
+    // MARK: - What happens
 
-    // MARK: - What is asked of it
-
-    /// Reads the file, or the last good configuration where the file is missing or bad. To be called once, first.
+    /// Called once, first: brings the kernel to the file, or to the last good configuration where the file is missing or refused.
     ///
-    /// - Throws: when there is neither a good file nor a last good configuration.
-    package func load() throws(BootFailure) {
-        do throws(ConfigurationFaults) {
-            use(try Configuration.load(path: configurationPath), isFallback: false)
-        } catch {
-            try fallBack(error)
-        }
-    }
-
-    /// Brings the kernel to what was loaded.
-    ///
-    /// When that fails for a reason that may pass (the lock is taken, somebody else writes), the keeper goes on all the same, as
-    /// `failed`, and `tick` tries again.
+    /// When that fails for a reason that may pass (the lock is taken, another program writes), the keeper goes on all the same, as
+    /// `failed`, and tries again.
     /// - Returns: whether the kernel has the rules of the file itself.
-    /// - Throws: when the kernel cannot have such rules at all.
-    package func start() async throws -> Bool {
-        try await inTurn {
-            self.record(
-                .started, "fwmarkd \(API.version) works from \(self.isFallback ? self.lastGood.path : self.configurationPath)")
-            switch await self.reconcile(.boot) {
-            case .success: return !self.isFallback
-            case .failure(let error):
-                if error.isPermanent { throw BootFailure(description: error.description) }
-                return false
-            }
+    /// - Throws: when there is no configuration to use, or the kernel cannot have such rules at all.
+    package func boot() async throws(BootFailure) -> Bool {
+        let result: Result<Bool, BootFailure> = await inTurn {
+            defer { endBoot() }
+            do throws(BootFailure) { return .success(try await bootNow()) } catch { return .failure(error) }
         }
+        return try result.get()
     }
 
-    /// Reads the file again and brings the kernel to it; a bad file changes nothing.
+    /// Called when SIGHUP came. Returns at once; however many come before the file is read, it is read once.
+    package func hangUp() {
+        state.reloadRequested()
+        wake()
+    }
+
+    /// Called when a client asks to read the file again; waits until that is done.
     package func reload() async -> Result<Reconciliation, Problem> {
-        await inTurn {
-            self.notifier.send(.reloading, .status("reading \(self.configurationPath)"))
-            defer { self.announce() }
-            let loaded: LoadedConfiguration
-            do throws(ConfigurationFaults) {
-                loaded = try Configuration.load(path: self.configurationPath)
-            } catch {
-                return .failure(self.refuse(error))
-            }
-            if loaded.configuration.daemon.metricsListen != self.metricsListen {
-                self.log.warning("metrics-listen is read at the start only: restart fwmarkd for it to change")
-            }
-            self.use(loaded, isFallback: false)
-            return self.answer(await self.reconcile(.reload))
+        state.reloadRequested()
+        let number = reloads.next
+        return await request { keeper in
+            if let answer = keeper.reloads.answer(from: number) { return answer }
+            return await keeper.reloadNow()
         }
     }
 
-    /// Compares the kernel with the configuration in force, and mends it also where `on-drift` says to report only.
+    /// Called when a client asks to compare now, and to repair also where `on-drift` says to report only; waits until that is done.
     package func reconcile() async -> Result<Reconciliation, Problem> {
-        await inTurn { self.answer(await self.reconcile(.request)) }
+        state.writeRequested()
+        let number = reconciles.next
+        return await request { keeper in
+            if let answer = keeper.reconciles.answer(from: number) { return answer }
+            return await keeper.write(.request)
+        }
     }
 
-    /// Somebody may have changed a table: compares, unless a pause is being made.
-    package func tablesMayHaveChanged() async {
-        await inTurn { if self.retryDue == nil { await self.compare(.lock) } }
+    /// Called when another program may have written: the xtables lock was taken or let go, or had to be watched anew, or the kernel's
+    /// audit tells of a table, with the writer.
+    package func hint(_ trigger: Trigger, writer: Event.Writer? = nil) {
+        state.hint(trigger, at: clock.now)
+        if let writer { lastWriter = (writer, clock.now) }
+        wake()
     }
 
-    /// Does what is due: an attempt that was put off, the full comparison, the look at the tables' sizes.
+    /// Called when the kernel's audit begins to be heard, or is not heard any more.
+    package func audit(isHeard: Bool) { hearsAudit = isHeard }
+
+    /// Called again and again once `boot` is done: does one thing that is due.
     ///
-    /// - Returns: how long nothing more will be due.
-    package func tick() async -> Duration {
+    /// - Returns: when the next is due; nil when there will be none.
+    package func work() async -> Time.Instant? {
         await inTurn {
-            let settings = self.inForce.configuration.daemon
-            if let due = self.retryDue {
-                if due <= self.clock.now { await self.mend(.retry) }
-            } else if self.nextComparison <= self.clock.now {
-                await self.compare(.resync)
-            } else if self.haveSizesChanged() {
-                await self.compare(.size)
+            notifier.sendAgain()
+            progress.tell()
+            switch state.next(at: clock.now) {
+            case .boot, .stop: return nil
+            case .wait(let due): return progress.interval.map { min(due, clock.now.advanced(by: $0)) } ?? due
+            case .reload: _ = await reloadNow()
+            case .write(let trigger): _ = await write(trigger)
+            case .compare(let trigger): compare(trigger)
             }
-            self.tellProgress()
-            let due = self.clock.now.duration(to: self.retryDue ?? self.nextComparison)
-            let progress = self.notifier.watchdogInterval.map { $0 / 3 } ?? settings.checkInterval
-            return max(min(settings.checkInterval, due, progress), .milliseconds(1))
+            return clock.now
         }
     }
 
-    /// The daemon stops: the rules stay or go, as `on-stop` says.
+    /// Called when the daemon is to stop: what waits for the xtables lock gives up, nothing new begins, and the rules stay or go as
+    /// `on-stop` says.
     package func stop() async {
-        await inTurn {
-            self.notifier.send(.stopping)
-            guard self.inForce.configuration.daemon.onStop == .remove else {
-                self.record(.stopping, "stopping; the rules stay (on-stop: keep)")
-                return
-            }
-            self.record(.stopping, "stopping; the rules are taken out (on-stop: remove)")
-            self.ruleset = Ruleset()
-            do throws(ReconcileError) {
-                _ = try await self.reconciler.reconcile(to: self.ruleset)
-            } catch {
-                self.log.error("the rules could not be taken out: \(error)")
-            }
+        state.stopRequested()
+        stopSign.raise()
+        wake()
+        await inTurn { await stopNow() }
+        httpListenChanges.finish()
+    }
+
+    // MARK: - Waiting
+
+    /// Sleeps until the time, or until something happens.
+    package func pause(until due: Time.Instant) async {
+        guard !isWoken else {
+            isWoken = false
+            return
         }
+        let clock = clock
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask {
+                try? await clock.sleep(until: due)
+                await self.wake()
+            }
+            await withCheckedContinuation { sleeper = $0 }
+            group.cancelAll()
+        }
+        isWoken = false
+    }
+
+    private var isWoken = false
+    private var sleeper: CheckedContinuation<Void, Never>?
+
+    private func wake() {
+        isWoken = true
+        sleeper?.resume()
+        sleeper = nil
     }
 
     // MARK: - One thing at a time
 
-    var isBusy = false
-    var waiting: [CheckedContinuation<Void, Never>] = []
+    private var isBusy = false
+    private var waiting: [CheckedContinuation<Void, Never>] = []
+    private var waitingForBoot: [CheckedContinuation<Void, Never>] = []
 
-    /// Runs the body when everything that was asked for before is done: an actor alone would begin the next thing while this
-    /// one pauses between two attempts.
-    func inTurn<Result>(_ body: () async throws -> Result) async rethrows -> Result {
+    /// Runs the body when everything that was asked for before is done: an actor alone would begin the next thing while this one
+    /// waits for the xtables lock.
+    private func inTurn<Result>(_ body: () async -> Result) async -> Result {
         if isBusy { await withCheckedContinuation { waiting.append($0) } } else { isBusy = true }
-        defer {
-            if waiting.isEmpty { isBusy = false } else { waiting.removeFirst().resume() }
+        defer { if waiting.isEmpty { isBusy = false } else { waiting.removeFirst().resume() } }
+        return await body()
+    }
+
+    /// Runs what a client has asked for, in its turn, after the boot.
+    private func request(
+        _ body: (isolated Keeper) async -> Result<Reconciliation, Problem>
+    ) async -> Result<Reconciliation, Problem> {
+        if state.life == .starting { await withCheckedContinuation { waitingForBoot.append($0) } }
+        return await inTurn {
+            guard state.life == .running else { return .failure(.stopping) }
+            defer { wake() }
+            return await body(self)
         }
-        return try await body()
+    }
+
+    private func endBoot() {
+        for continuation in waitingForBoot { continuation.resume() }
+        waitingForBoot = []
     }
 }
 
-extension ReconcileError {
-    /// Whether trying again is of no use: privileges or parts of the kernel are missing.
-    var isPermanent: Bool {
-        causes.contains { $0.code == .notPermitted || $0.code == .notSupported || $0.code == .unencodable }
-    }
+/// What may be asked for while it is being done: who asks gets the answer of the next run that begins after that, and all who ask
+/// before it begins get the same.
+struct Repeated<Answer: Sendable>: Sendable {
+    private var begun: UInt64 = 0
+    private var last: Answer?
+
+    /// The number of the next run.
+    var next: UInt64 { begun + 1 }
+
+    /// Called when a run begins.
+    mutating func begin() { begun += 1 }
+
+    /// Called when it is done.
+    mutating func end(_ answer: Answer) { last = answer }
+
+    /// The answer, if a run of that number or a later one is done.
+    func answer(from number: UInt64) -> Answer? { begun >= number ? last : nil }
+}
+
+/// The processor time that the calling thread has used.
+package func threadProcessorTime() -> Duration {
+    var time = timespec()
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+    return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
 }

@@ -3,12 +3,12 @@ package import ConfigurationFile
 package import Reconciler
 import Rules
 
-extension FaultMessage {
-    /// The fault as the sockets tell it.
-    package init(_ fault: Fault) {
+extension FileError {
+    /// The error as the sockets tell it.
+    package init(_ error: ConfigurationError) {
         self.init(
-            file: fault.position.file, line: fault.position.line, column: fault.position.column, path: fault.path,
-            problem: fault.problem, expected: fault.expected)
+            file: error.position.file, line: error.position.line, column: error.position.column, path: error.path,
+            message: error.message)
     }
 }
 

@@ -1,9 +1,12 @@
 import Glibc
+import Rules
+import Synchronization
 
 /// Tells the service manager how the daemon is, by datagrams to the socket in `NOTIFY_SOCKET` (sd_notify(3)).
 ///
-/// Without a service manager that listens every message is dropped silently.
-package struct ServiceNotifier: Sendable {
+/// Without a service manager that listens every message is dropped silently. One that does not read is never waited for: what it
+/// has to know is sent again with the next message.
+package final class ServiceNotifier: Sendable {
     /// What can be told.
     package enum Message: Sendable, Hashable {
         /// The rules are in the kernel.
@@ -19,6 +22,9 @@ package struct ServiceNotifier: Sendable {
         /// A line for `systemctl status`.
         case status(String)
 
+        /// The variable that is assigned.
+        var kind: String { String(text.prefix { $0 != "=" }) }
+
         /// The assignment as the protocol writes it.
         var text: String {
             switch self {
@@ -28,7 +34,7 @@ package struct ServiceNotifier: Sendable {
             case .watchdog: "WATCHDOG=1"
             case .watchdogInterval(let interval): "WATCHDOG_USEC=\(microseconds(interval))"
             // A line feed would begin another assignment.
-            case .status(let line): "STATUS=" + line.map { $0 == "\n" ? " " : String($0) }.joined()
+            case .status(let line): "STATUS=" + printable(line)
             }
         }
     }
@@ -39,8 +45,8 @@ package struct ServiceNotifier: Sendable {
     package let watchdogInterval: Duration?
 
     /// The service manager that started this process, as the environment names it.
-    package init() {
-        let watchdog = variable("WATCHDOG_USEC").flatMap(Int64.init).map { Duration.microseconds($0) }
+    package convenience init() {
+        let watchdog = variable("WATCHDOG_USEC").flatMap { Int64($0) }.flatMap { $0 > 0 ? Duration.microseconds($0) : nil }
         let isForUs = variable("WATCHDOG_PID").map { $0 == "\(getpid())" } ?? true
         self.init(path: variable("NOTIFY_SOCKET"), watchdogInterval: isForUs ? watchdog : nil)
     }
@@ -49,47 +55,65 @@ package struct ServiceNotifier: Sendable {
     package init(path: String?, watchdogInterval: Duration? = nil) {
         self.path = path
         self.watchdogInterval = watchdogInterval
+        descriptor = path?.isEmpty == false ? socket(AF_UNIX, CInt(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0) : -1
     }
 
-    /// How long a service manager that does not read may hold the daemon up, by one message.
-    private static let patience = timeval(tv_sec: 1, tv_usec: 0)
+    deinit { if descriptor >= 0 { close(descriptor) } }
 
-    /// Sends the messages in one datagram; waits a second at most while the service manager does not read.
+    /// Opened once: there may be no descriptor left when it matters.
+    private let descriptor: CInt
+    /// What a service manager that did not read has still to be told, the newest of each kind.
+    private let unsent = Mutex<[Message]>([])
+
+    /// Sends the messages in one datagram, with those before that could not be sent.
     ///
-    /// - Returns: whether it was sent; false too if nobody listens.
+    /// - Returns: whether they were sent; false too if nobody listens.
     @discardableResult
     package func send(_ messages: Message...) -> Bool {
-        guard let path, !path.isEmpty else { return false }
+        unsent.withLock { unsent in
+            let all = unsent.filter { old in !messages.contains { $0.kind == old.kind } } + messages
+            let result = transmit(all)
+            unsent = result == .full ? all.filter { $0.kind != "WATCHDOG" } : []
+            return result == .sent
+        }
+    }
+
+    /// Sends what could not be sent before. Called now and then.
+    package func sendAgain() {
+        let isNeeded = unsent.withLock { !$0.isEmpty }
+        if isNeeded { send() }
+    }
+
+    private enum Result { case sent, full, nobody }
+
+    private func transmit(_ messages: [Message]) -> Result {
+        guard let path, descriptor >= 0 else { return .nobody }
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         let name = Array(path.utf8)
-        guard name.count < MemoryLayout.size(ofValue: address.sun_path) else { return false }
+        guard name.count < MemoryLayout.size(ofValue: address.sun_path) else { return .nobody }
         withUnsafeMutableBytes(of: &address.sun_path) { field in
             field.copyBytes(from: name)
             if name.first == UInt8(ascii: "@") { field[0] = 0 }
         }
         // The length counts: an abstract name is not ended by a NUL.
         let length = socklen_t(MemoryLayout<sa_family_t>.size + name.count)
-        let descriptor = socket(AF_UNIX, CInt(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        guard descriptor >= 0 else { return false }
-        defer { close(descriptor) }
-        // A datagram to a full queue waits for its reader, for ever if it may.
-        var patience = ServiceNotifier.patience
-        setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
         let text = Array(messages.map(\.text).joined(separator: "\n").utf8)
         let sent = withUnsafePointer(to: &address) { address in
             address.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                sendto(descriptor, text, text.count, CInt(MSG_NOSIGNAL), $0, length)
+                sendto(descriptor, text, text.count, CInt(MSG_NOSIGNAL | MSG_DONTWAIT), $0, length)
             }
         }
-        return sent == text.count
+        if sent == text.count { return .sent }
+        return errno == EAGAIN || errno == ENOBUFS ? .full : .nobody
     }
 }
 
 private func variable(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
 
 private func microseconds(_ duration: Duration) -> Int64 {
-    duration.components.seconds * 1_000_000 + duration.components.attoseconds / 1_000_000_000_000
+    // What overflows is as good as for ever.
+    duration.components.seconds > 1 << 40 ? .max : duration.components.seconds * 1_000_000 + duration.components.attoseconds / 1_000_000_000_000
 }
 
 private func monotonicMicroseconds() -> Int64 {

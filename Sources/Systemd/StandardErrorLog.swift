@@ -1,7 +1,9 @@
 import Glibc
 package import Logging
+import Rules
 
-/// A log on standard error: with `<N>` priorities where the journal reads it (sd-daemon(3)), with times where a person does.
+/// A log on standard error: with `<N>` priorities where the journal reads it (sd-daemon(3)), with times where a person does. Nobody
+/// who logs waits for it to be read.
 package struct StandardErrorLog: LogHandler {
     /// Lines less severe than this are left out.
     package var logLevel = Logger.Level.info
@@ -9,11 +11,21 @@ package struct StandardErrorLog: LogHandler {
     package var metadata = Logger.Metadata()
 
     private let isJournal: Bool
+    private let ring: LogRing?
 
     /// A log on this process's standard error.
-    package init() { self.init(isJournal: journalReadsStandardError()) }
+    package init() { self.init(isJournal: journalReadsStandardError(), ring: StandardErrorLog.ring) }
 
-    init(isJournal: Bool) { self.isJournal = isJournal }
+    init(isJournal: Bool, ring: LogRing? = nil) {
+        self.isJournal = isJournal
+        self.ring = ring
+    }
+
+    /// The one ring to standard error.
+    package static let ring = LogRing(descriptor: STDERR_FILENO) { count in
+        let log = StandardErrorLog(isJournal: journalReadsStandardError())
+        return Array(log.line(.warning, "\(count) lines of the log were dropped here: nothing read it").utf8)
+    }
 
     /// What is added to every line.
     package subscript(metadataKey key: String) -> Logger.Metadata.Value? {
@@ -21,21 +33,22 @@ package struct StandardErrorLog: LogHandler {
         set { metadata[key] = newValue }
     }
 
-    /// Writes the line in one piece.
+    /// Adds the lines in one piece.
     package func log(event: LogEvent) {
         var text = event.message.description
         for (key, value) in metadata.merging(event.metadata ?? [:], uniquingKeysWith: { $1 }).sorted(by: { $0.key < $1.key }) {
             text += " \(key)=\(value)"
         }
         if let error = event.error { text += ": \(error)" }
-        let bytes = Array(line(event.level, text).utf8)
-        _ = write(STDERR_FILENO, bytes, bytes.count)
+        ring?.add(Array(line(event.level, text).utf8))
     }
 
     func line(_ level: Logger.Level, _ text: String) -> String {
-        // The journal takes every line for a message of its own.
+        // The journal takes every line for a message of its own: each gets the priority, so that none can bring its own.
         let head = isJournal ? "<\(priority(level))>" : "\(localTime()) \(level): "
-        return text.split(separator: "\n", omittingEmptySubsequences: false).map { "\(head)\($0)\n" }.joined()
+        // By unicode scalars: to a Character "\r\n" is one.
+        return text.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false)
+            .map { "\(head)\(printable(String($0)))\n" }.joined()
     }
 
     /// The priority of syslog(3).

@@ -1,0 +1,28 @@
+import API
+
+/// Signs that another program may be writing: the xtables lock is taken or let go, the kernel's audit tells of a table.
+///
+/// A script of several `iptables` calls is left alone until it is quiet: a jump put back between its `-F` and its `-X` makes it
+/// stop half-way.
+struct Hint<Instant: InstantProtocol>: Sendable, Hashable where Instant.Duration == Duration {
+    /// How long it has to be quiet before anything is compared.
+    static var quiet: Duration { .milliseconds(25) }
+    /// How long a writer that is never quiet is waited for.
+    static var patience: Duration { .milliseconds(250) }
+
+    /// What told of the first.
+    let trigger: Trigger
+    private let first: Instant
+    private var last: Instant
+
+    init(_ trigger: Trigger, at now: Instant) {
+        self.trigger = trigger
+        (first, last) = (now, now)
+    }
+
+    /// Another sign.
+    mutating func add(at now: Instant) { last = max(last, now) }
+
+    /// When to compare, if no other sign comes.
+    var due: Instant { min(last.advanced(by: Hint.quiet), first.advanced(by: Hint.patience)) }
+}
