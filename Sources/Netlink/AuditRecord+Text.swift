@@ -51,15 +51,9 @@ extension AuditRecord {
             guard let value = values[name] else { return nil }
             let quote = UInt8(ascii: "\"")
             if value.count >= 2, value.first == quote, value.last == quote { return Array(value.dropFirst().dropLast()) }
-            guard value.count.isMultiple(of: 2), !value.isEmpty else { return nil }
-            var bytes: [UInt8] = []
-            var rest = value
-            while !rest.isEmpty {
-                guard let byte = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16) else { return nil }
-                bytes.append(byte)
-                rest = rest.dropFirst(2)
-            }
-            return bytes
+            let digits = value.compactMap { Character(Unicode.Scalar($0)).hexDigitValue }
+            guard digits.count == value.count, digits.count.isMultiple(of: 2), !digits.isEmpty else { return nil }
+            return stride(from: 0, to: digits.count, by: 2).map { UInt8(digits[$0] * 16 + digits[$0 + 1]) }
         }
     }
 }

@@ -128,13 +128,13 @@ struct NetlinkAnswerTests {
             (2, u32(UInt32(bitPattern: -1)), NetlinkAnswer.Progress.error(1)), (2, u32(0), .end), (2, [], .error(74)),
             (2, u32(UInt32(bitPattern: .min)), .error(74)), (2, u32(5), .error(74)), (3, [], .end),
             (3, u32(UInt32(bitPattern: -4)), .error(4)),
-        ])
+        ] as [(UInt16, [UInt8], NetlinkAnswer.Progress)])
     func errors(_ type: UInt16, _ body: [UInt8], _ expected: NetlinkAnswer.Progress) {
         var answer = NetlinkAnswer()
         #expect(answer.take(header(type, body)[...]) == expected)
     }
 
-    @Test("A length that cannot be right ends the answer with an error", arguments: [0, 15, 17, 21, UInt32.max])
+    @Test("A length that cannot be right ends the answer with an error", arguments: [0, 15, 21, UInt32.max])
     func lengths(_ length: UInt32) {
         var answer = NetlinkAnswer()
         #expect(answer.take((u32(length) + Array(header(0x20, [1, 2, 3, 4]).dropFirst(4)))[...]) == .error(74))
