@@ -16,7 +16,7 @@ struct NftSet {
         var value: Value
     }
 
-    /// The elements in the kernel's order.
+    /// The elements by their keys.
     var elements: [Element]
 
     /// The elements in answers to `NFT_MSG_GETSETELEM`. An interval is an element for its start, and one with a flag for the first key
@@ -41,7 +41,9 @@ struct NftSet {
             }
         }
         guard isInterval else {
+            // A hash table has no order of its own.
             elements = marks.map { Element(first: $0.key, last: $0.key, value: $0.value) }
+                .sorted { $0.first.lexicographicallyPrecedes($1.first) }
             return
         }
         marks.sort { $0.key == $1.key ? $0.isEnd && !$1.isEnd : $0.key.lexicographicallyPrecedes($1.key) }

@@ -35,7 +35,7 @@ private let rules: [(rule: String, text: [String])] = [
     ),
     ("fib daddr type local accept", ["-m addrtype --dst-type LOCAL -j ACCEPT"]),
     ("meta l4proto sctp counter packets 0 bytes 0 jump other", ["-p sctp -j other"]),
-    ("limit rate 5/second accept", ["-m [nft limit] -j ACCEPT"]),
+    ("limit rate 5/second accept", ["[nft limit] -j ACCEPT"]),
 ]
 
 @Suite("Rules of nf_tables", .enabled(if: NetworkNamespace.isAvailable, "needs root"))
