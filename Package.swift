@@ -59,7 +59,7 @@ let package = Package(
         .target(
             name: "Doctor",
             dependencies: ["Rules", "ConfigurationFile", "Planner", "Netfilter", "XTables", "Importer", "Netlink"]),
-        .target(name: "API"),
+        .target(name: "API", dependencies: ["Rules"]),
         .target(name: "Systemd", dependencies: ["Rules", .product(name: "Logging", package: "swift-log")]),
 
         .target(
