@@ -65,7 +65,7 @@ let package = Package(
         .target(
             name: "Keeper",
             dependencies: [
-                "Rules", "ConfigurationFile", "Planner", "Netfilter", "Reconciler", "API", "SystemCalls", "Systemd",
+                "Rules", "ConfigurationFile", "Planner", "Netfilter", "Netlink", "Reconciler", "API", "SystemCalls", "Systemd",
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),

@@ -1,35 +1,114 @@
 package import API
 package import ConfigurationFile
 package import Netfilter
+package import Netlink
 package import Planner
 import Rules
 
+/// What is known of IPVS' virtual services.
+package enum VirtualServices: Sendable {
+    /// These are there; nil: IPVS is not loaded.
+    case read([VirtualService]?)
+    /// They could not be read, for this reason.
+    case unknown(String)
+}
+
 extension Status {
-    /// The status with what the tables say: rules, and what each service and each translation has seen.
+    /// The status with what the kernel says: tables, what each service and each translation has seen, and IPVS' virtual services.
     ///
     /// - Parameters:
-    ///   - owners: whose the rules of the configuration are.
+    ///   - plan: the rules of the configuration, and whose they are.
     ///   - tables: the tables that exist, read at one moment each.
-    package func filled(_ configuration: Configuration, _ owners: RuleOwners, _ tables: [TableSnapshot]) -> Status {
+    package func filled(
+        _ configuration: Configuration, _ plan: Plan, _ tables: [TableSnapshot], _ virtualServices: VirtualServices
+    ) -> Status {
         var status = self
-        let seen = CountersByName(tables, owners)
+        let seen = ServiceCounters(tables, plan)
         status.tables = tables.filter { $0.chains.contains { $0.name.isOurs } }.map { TableStatus($0) }
         status.services = configuration.allServices.map { service in
+            var message = ServiceStatus(service)
             let counters = seen[.mangle, service.name]
-            return ServiceStatus(
-                name: service.name, mark: service.mark.description, addresses: service.addresses.map(text),
-                ports: ports(service.ports),
-                inInterface: service.inInterface?.description, packets: counters.packets, bytes: counters.bytes)
+            (message.packets, message.bytes) = (counters.packets, counters.bytes)
+            return message
         }
         status.masquerades = configuration.allMasquerades.map { masquerade in
+            var message = MasqueradeStatus(masquerade)
             let counters = seen[.nat, masquerade.name]
-            return MasqueradeStatus(
-                name: masquerade.name, sources: masquerade.sources.map(text), ports: ports(masquerade.ports),
-                destinations: masquerade.destinations.map { ($0.isInverted ? "!" : "") + text($0.prefix) },
-                outInterface: masquerade.outInterface?.description, to: text(masquerade.to), packets: counters.packets,
-                bytes: counters.bytes)
+            (message.packets, message.bytes) = (counters.packets, counters.bytes)
+            return message
         }
+        (status.serviceCount, status.matchingServices) = (status.services.count, status.services.count)
+        (status.masqueradeCount, status.matchingMasquerades) = (status.masquerades.count, status.masquerades.count)
+        status.add(virtualServices, configuration)
         return status
+    }
+
+    private mutating func add(_ virtualServices: VirtualServices, _ configuration: Configuration) {
+        switch virtualServices {
+        case .unknown(let reason): ipvsError = reason
+        case .read(nil): ipvsError = "IPVS is not loaded in this kernel"
+        case .read(let all?):
+            let byMark = Dictionary(grouping: all) { $0.mark ?? 0 }
+            for (index, service) in configuration.allServices.enumerated() {
+                // IPVS compares all 32 bits, so a masked mark meets the virtual service of its value at the most.
+                let found = (byMark[service.mark.value] ?? []).filter { $0.mark != nil }
+                services[index].virtualServices = found.map { VirtualServiceStatus($0) }
+                services[index].warnings = service.warnings(found)
+            }
+        }
+    }
+}
+
+extension Service {
+    /// What IPVS lacks for the service.
+    fileprivate func warnings(_ found: [VirtualService]) -> [String] {
+        let families = Set(addresses.included.map(\.family))
+        return Family.allCases.filter { families.isEmpty || families.contains($0) }.compactMap { family in
+            let name = family == .ipv4 ? "IPv4" : "IPv6"
+            guard let virtualService = found.first(where: { $0.family == family }) else {
+                // A service of both families without an address may be meant for one.
+                guard !families.isEmpty || found.isEmpty && family == .ipv4 else { return nil }
+                return "no virtual service of IPVS on mark \(mark.value) (\(name)): marked packets are not forwarded"
+            }
+            if virtualService.realServers.isEmpty { return "IPVS has no real server on mark \(mark.value) (\(name))" }
+            guard virtualService.realServers.contains(where: { $0.weight > 0 }) else {
+                return "all real servers on mark \(mark.value) (\(name)) have weight 0: there are no new connections"
+            }
+            return nil
+        }
+    }
+}
+
+extension VirtualServiceStatus {
+    /// The virtual service as the sockets describe it.
+    package init(_ service: VirtualService) {
+        self.init(
+            family: service.family.rawValue, scheduler: printable(service.scheduler), persistence: service.persistence,
+            isOnePacket: service.isOnePacket, connections: service.connections,
+            realServers: service.realServers.map { server in
+                RealServerStatus(
+                    address: "\(server.address)", port: server.port,
+                    forwarding: RealServerStatus.Forwarding(rawValue: server.method.rawValue) ?? .other, weight: Int(server.weight),
+                    activeConnections: server.activeConnections, inactiveConnections: server.inactiveConnections,
+                    persistentConnections: server.persistentConnections)
+            })
+    }
+}
+
+extension TableStatus {
+    /// What is ours in the table, and how much is not.
+    package init(_ table: TableSnapshot) {
+        var (chains, rules, foreign) = (0, 0, 0)
+        for chain in table.chains {
+            if chain.name.isOurs {
+                chains += 1
+                rules += chain.rules.count
+            } else {
+                foreign += chain.rules.count - chain.rules.leadingIntoOurChains.count
+            }
+        }
+        self.init(
+            family: table.id.family.rawValue, table: table.id.table.rawValue, chains: chains, rules: rules, foreignRules: foreign)
     }
 }
 
@@ -39,68 +118,17 @@ extension RuleList {
         var rules: [RuleMessage] = []
         for table in tables {
             for chain in table.chains {
-                for (index, rule) in chain.rules.enumerated() where chain.name.isOurs || rule.content.chain?.isOurs == true {
+                let indices = chain.name.isOurs ? Array(chain.rules.indices) : chain.rules.leadingIntoOurChains
+                for index in indices {
+                    let rule = chain.rules[index]
                     rules.append(
                         RuleMessage(
                             family: table.id.family.rawValue, table: table.id.table.rawValue, chain: chain.name.text,
-                            number: index + 1,
-                            rule: "-A \(chain.name) \(rule.content)", packets: rule.counters.packets, bytes: rule.counters.bytes))
+                            number: index + 1, rule: "-A \(chain.name) \(rule.content)", packets: rule.counters.packets,
+                            bytes: rule.counters.bytes))
                 }
             }
         }
         self.init(rules: rules)
     }
-}
-
-extension TableStatus {
-    fileprivate init(_ table: TableSnapshot) {
-        var (chains, rules, foreign) = (0, 0, 0)
-        for chain in table.chains {
-            if chain.name.isOurs {
-                chains += 1
-                rules += chain.rules.count
-            } else {
-                foreign += chain.rules.count { $0.content.chain?.isOurs != true }
-            }
-        }
-        self.init(
-            family: table.id.family.rawValue, table: table.id.table.rawValue, chains: chains, rules: rules, foreignRules: foreign)
-    }
-}
-
-/// What the rules of each service and translation have seen.
-private struct CountersByName {
-    private var counters: [Table: [String: Counters]] = [:]
-
-    init(_ tables: [TableSnapshot], _ owners: RuleOwners) {
-        for table in tables {
-            for chain in table.chains where chain.name.isOurs {
-                for rule in chain.rules {
-                    guard case .rule(let content) = rule.content, let name = owners.owner(of: content, in: table.id) else {
-                        continue
-                    }
-                    counters[table.id.table, default: [:]][name, default: Counters()].packets &+= rule.counters.packets
-                    counters[table.id.table, default: [:]][name, default: Counters()].bytes &+= rule.counters.bytes
-                }
-            }
-        }
-    }
-
-    subscript(table: Table, name: String) -> Counters { counters[table]?[name] ?? Counters() }
-}
-
-/// The block as people write it: a single address without its length.
-private func text(_ prefix: Prefix) -> String {
-    prefix.length == prefix.family.bitWidth ? prefix.address.description : prefix.description
-}
-
-private func text(_ translation: SourceTranslation) -> String {
-    switch translation {
-    case .masquerade: "masquerade"
-    case .address(let address): address.description
-    }
-}
-
-private func ports(_ ports: [TransportProtocol: [PortRange]]) -> [String] {
-    TransportProtocol.allCases.flatMap { transport in (ports[transport] ?? []).map { "\(transport)/\($0)" } }
 }
