@@ -46,6 +46,7 @@ let package = Package(
         .target(name: "CXTables", linkerSettings: [.linkedLibrary("xtables")]),
 
         // The rooms, in the order in which data flows (docs/architecture.md).
+        .target(name: "CStart"),
         .target(name: "SystemCalls"),
         .target(name: "Rules"),
         .target(name: "ConfigurationFile", dependencies: ["Rules", "SystemCalls", "CYAML", "CDigest"]),
@@ -73,7 +74,8 @@ let package = Package(
         .executableTarget(
             name: "fwmarkd",
             dependencies: [
-                "Rules", "ConfigurationFile", "Planner", "Netfilter", "Reconciler", "API", "Netlink", "SystemCalls", "Systemd",
+                "CStart", "Rules", "ConfigurationFile", "Planner", "Netfilter", "Reconciler", "API", "Netlink", "SystemCalls",
+                "Systemd",
                 "Keeper",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),

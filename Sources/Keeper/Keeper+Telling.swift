@@ -33,7 +33,8 @@ extension Keeper {
                 .repaired, "\(count) change(s) made in \(took.milliseconds) ms", lines: lines(outcome.changes), changeCount: count)
         } else if !wasProven || [.boot, .reload, .request].contains(trigger) {
             record(
-                .applied, "\(count) change(s) for configuration \(inForce.sha256.prefix(12)) in \(took.milliseconds) ms "
+                .applied,
+                "\(count) change(s) for configuration \(inForce.sha256.prefix(12)) in \(took.milliseconds) ms "
                     + "(\(trigger.rawValue))", lines: lines(outcome.changes), changeCount: count)
         }
     }
@@ -130,7 +131,8 @@ extension Keeper {
         showState()
         let status = board.contents.status
         let errors = status.configuration.errors.count
-        var line = "\(status.state.rawValue): \(plan.ruleset.ruleCount) rules, configuration \(status.configuration.sha256.prefix(12))"
+        var line =
+            "\(status.state.rawValue): \(plan.ruleset.ruleCount) rules, configuration \(status.configuration.sha256.prefix(12))"
         if errors > 0 { line += "; the file has \(errors) error\(errors == 1 ? "" : "s")" }
         if let reason = status.reason { line += "; \(reason)" }
         if status.state.isSettled { isReady = true }

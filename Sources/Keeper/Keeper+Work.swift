@@ -110,7 +110,11 @@ extension Keeper {
             let took = start.duration(to: clock.now)
             let cost = processorTime() - costBefore
             state.spent(cost, at: clock.now)
-            if outcome.changes.isEmpty { foundRight(trigger, outcome, cost, took) } else { foundDrift(trigger, outcome, cost, took) }
+            if outcome.changes.isEmpty {
+                foundRight(trigger, outcome, cost, took)
+            } else {
+                foundDrift(trigger, outcome, cost, took)
+            }
         } catch {
             let cost = processorTime() - costBefore
             state.spent(cost, at: clock.now)

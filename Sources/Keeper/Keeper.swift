@@ -54,6 +54,7 @@ package actor Keeper<Store: RuleStore, Time: Clock> where Time.Duration == Durat
     var lastWriter: (writer: Event.Writer, time: Time.Instant)?
     /// Whether the kernel's audit is heard.
     var hearsAudit = false
+    var hasStopped = false
     var reloads = Repeated<Result<Reconciliation, Problem>>()
     var reconciles = Repeated<Result<Reconciliation, Problem>>()
 
@@ -161,6 +162,9 @@ package actor Keeper<Store: RuleStore, Time: Clock> where Time.Duration == Durat
             return clock.now
         }
     }
+
+    /// Called from any thread, first, when the daemon is to stop: what waits for the xtables lock gives up.
+    package nonisolated func beginStopping() { stopSign.raise() }
 
     /// Called when the daemon is to stop: what waits for the xtables lock gives up, nothing new begins, and the rules stay or go as
     /// `on-stop` says.

@@ -91,8 +91,8 @@ package struct AuditListener: ~Copyable {
         return records
     }
 
-    /// The records that we have words for in what one `recv` gave.
-    static func records(in received: ArraySlice<UInt8>) -> [AuditRecord] {
+    /// The records that we have words for in what one `recv` on the descriptor gave.
+    package static func records(in received: ArraySlice<UInt8>) -> [AuditRecord] {
         NetlinkMessage.split(received).messages.compactMap { AuditRecord(type: $0.head.nlmsg_type, text: $0.body) }
     }
 

@@ -113,7 +113,8 @@ private func variable(_ name: String) -> String? { getenv(name).map { String(cSt
 
 private func microseconds(_ duration: Duration) -> Int64 {
     // What overflows is as good as for ever.
-    duration.components.seconds > 1 << 40 ? .max : duration.components.seconds * 1_000_000 + duration.components.attoseconds / 1_000_000_000_000
+    duration.components.seconds > 1 << 40
+        ? .max : duration.components.seconds * 1_000_000 + duration.components.attoseconds / 1_000_000_000_000
 }
 
 private func monotonicMicroseconds() -> Int64 {

@@ -37,23 +37,27 @@ struct Fwmarkd: AsyncParsableCommand {
     func run() async throws {
         signal(SIGPIPE, SIG_IGN)
         umask(0o077)
-        raiseOpenFilesLimit()
         var log = Logger(label: "fwmarkd") { _ in StandardErrorLog() }
         log.logLevel = .info
+        defer { StandardErrorLog.ring.drain() }
 
+        // Before anything is opened: what runs out of descriptors ends in places where nothing can be said any more.
+        let openFiles = OpenFiles.raiseLimit(to: 1024)
+        guard let limits = ServerLimits(openFiles: openFiles) else {
+            log.critical("at most \(openFiles) files may be open, which is too few: raise LimitNOFILE= or `ulimit -n`")
+            throw ExitCode.failure
+        }
         let keeperThread = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let board = StatusBoard(configurationPath: config, pid: getpid(), host: hostName())
         let keeper = Keeper(
-            KernelTables(), configurationPath: config, lastGood: LastGood(stateDirectory: stateDirectory),
-            board: StatusBoard(configurationPath: config, pid: getpid()), notifier: ServiceNotifier(), log: log,
-            clock: ContinuousClock(), executor: keeperThread.next().executor)
+            KernelTables(), configurationPath: config, lastGood: LastGood(stateDirectory: stateDirectory), board: board,
+            notifier: ServiceNotifier(), log: log, clock: ContinuousClock(), executor: keeperThread.next().executor)
         do {
-            try Directory.make(stateDirectory, mode: 0o700)
             if once {
-                try await keeper.load()
-                guard try await keeper.start() else { throw ExitCode.failure }
+                guard try await keeper.boot() else { throw ExitCode.failure }
                 return
             }
-            try await serve(keeper, log)
+            try await serve(keeper, limits, log)
         } catch let failure as BootFailure {
             log.critical("\(failure)")
             throw ExitCode.failure
@@ -63,34 +67,59 @@ struct Fwmarkd: AsyncParsableCommand {
         }
     }
 
-    private func serve(_ keeper: Keeper<KernelTables, ContinuousClock>, _ log: Logger) async throws {
+    private func serve(_ keeper: Keeper<KernelTables, ContinuousClock>, _ limits: ServerLimits, _ log: Logger) async throws {
         let runtime = try RuntimeDirectory(runtimeDirectory)
-        // Before anything takes time: a SIGHUP that nobody traps would end the daemon.
+        // Before the file is read: until here SIGHUP is ignored (CStart), and what comes from now on is a reload.
         let hangups = await UnixSignalsSequence(trapping: .sighup)
-        try await keeper.load()
-
-        let answers = Answers(keeper: keeper, tables: KernelTables())
-        var (servers, listening) = runtime.servers(answers, log)
-        if let address = await keeper.metricsListen { servers.append(metricsServer(answers, address, log)) }
-        let services =
-            servers + [
-                KeeperService(keeper: keeper, listening: listening, count: 2),
-                ReloadOnHangup(keeper: keeper, hangups: hangups),
-                LockWatch(path: XtablesLock.defaultPath, log: log) { await keeper.tablesMayHaveChanged() },
-            ]
+        let (tried, continuation) = AsyncStream.makeStream(of: Void.self)
+        let tables = KernelTables()
+        let servers = Servers(
+            answers: Answers(keeper: keeper, tables: tables, unread: UnreadAnswers(limit: limits.unreadAnswers)),
+            controlAnswers: Answers(keeper: keeper, tables: tables, unread: UnreadAnswers(limit: limits.unreadAnswers)),
+            runtime: runtime, httpListen: keeper.httpListen, limits: limits, log: log
+        ) { continuation.yield() }
+        let services: [any Service] = [
+            servers,
+            LockWatch(path: XtablesLock.defaultPath, log: log) { await keeper.hint(.lock) },
+            AuditWatch(log: log) {
+                await keeper.audit(isHeard: $0)
+            } whenWritten: {
+                await keeper.hint(.audit, writer: $0)
+            },
+            ReloadOnHangup(keeper: keeper, hangups: hangups),
+            KeeperService(keeper: keeper, tried: tried, count: 2),
+        ]
         var quiet = log
-        quiet.logLevel = .error
-        let group = ServiceGroup(
-            configuration: .init(services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet))
+        quiet.logLevel = .critical
+        var configuration = ServiceGroupConfiguration(
+            services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet)
+        // The keeper stops first; clients that do not go are cut off.
+        configuration.maximumGracefulShutdownDuration = .seconds(30)
         defer { runtime.removeSockets() }
-        try await group.run()
+        try await ServiceGroup(configuration: configuration).run()
     }
+}
 
-    /// Each client of a socket takes a descriptor; what the hard limit allows is enough for more clients than there is memory for.
-    private func raiseOpenFilesLimit() {
+/// The machine's name, for people.
+private func hostName() -> String {
+    var name = [CChar](repeating: 0, count: 256)
+    guard gethostname(&name, name.count - 1) == 0 else { return "" }
+    return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+}
+
+/// The limit of open files of this process.
+enum OpenFiles {
+    /// Raises the limit as far as the hard one allows.
+    ///
+    /// - Returns: what it is then.
+    static func raiseLimit(to wanted: Int) -> Int {
         var limit = rlimit()
-        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
-        limit.rlim_cur = min(limit.rlim_max, 65536)
-        _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 0 }
+        if limit.rlim_cur < rlim_t(wanted) {
+            limit.rlim_cur = min(limit.rlim_max, rlim_t(wanted))
+            _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+            _ = getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        }
+        return Int(min(limit.rlim_cur, rlim_t(1 << 20)))
     }
 }

@@ -3,41 +3,60 @@ import Reconciler
 import ServiceLifecycle
 import UnixSignals
 
-/// Brings the kernel to the configuration once the sockets are there, then does what is due until the daemon is to stop.
+/// Brings the kernel to the configuration once every server has tried to listen, then does what is due until the daemon is to stop.
 struct KeeperService<Store: RuleStore, Time: Clock>: Service where Time.Duration == Duration {
     let keeper: Keeper<Store, Time>
-    /// Yields once for each server that listens.
-    let listening: AsyncStream<Void>
+    /// Yields once for each server that has tried to listen for the first time.
+    let tried: AsyncStream<Void>
     /// How many servers there are to wait for.
     let count: Int
 
+    /// How long a server is waited for.
+    private static var patience: Duration { .seconds(2) }
+
     func run() async throws {
-        var left = count
-        for await _ in listening.cancelOnGracefulShutdown() {
-            left -= 1
-            if left == 0 { break }
-        }
-        if left == 0 {
-            _ = try await keeper.start()
-            await cancelWhenGracefulShutdown {
-                while !Task.isCancelled {
-                    let pause = await keeper.tick()
-                    try? await Task.sleep(for: pause)
+        let keeper = keeper
+        // What waits for the xtables lock, at the start as well, is not to keep the daemon from stopping.
+        try await withGracefulShutdownHandler {
+            await waitForServers()
+            if !Task.isShuttingDownGracefully {
+                _ = try await keeper.boot()
+                await cancelWhenGracefulShutdown {
+                    while !Task.isCancelled, let due = await keeper.work() { await keeper.pause(until: due) }
                 }
             }
+        } onGracefulShutdown: {
+            keeper.beginStopping()
         }
         await keeper.stop()
         keeper.board.endFollowing()
     }
+
+    private func waitForServers() async {
+        await cancelWhenGracefulShutdown {
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask {
+                    var left = count
+                    for await _ in tried {
+                        left -= 1
+                        if left == 0 { break }
+                    }
+                }
+                group.addTask { try? await Task.sleep(for: KeeperService.patience) }
+                await group.next()
+                group.cancelAll()
+            }
+        }
+    }
 }
 
-/// Reads the configuration again on SIGHUP.
+/// Has the configuration read again on SIGHUP.
 struct ReloadOnHangup<Store: RuleStore, Time: Clock>: Service where Time.Duration == Duration {
     let keeper: Keeper<Store, Time>
     let hangups: UnixSignalsSequence
 
     func run() async throws {
-        // What comes of it is logged, and stands in the status.
-        for await _ in hangups.cancelOnGracefulShutdown() { _ = await keeper.reload() }
+        // What comes of it is logged, and is in the status.
+        for await _ in hangups.cancelOnGracefulShutdown() { await keeper.hangUp() }
     }
 }

@@ -113,7 +113,11 @@ struct KeeperState<Instant: InstantProtocol>: Sendable where Instant.Duration ==
     /// Called when the tables could not be read for a comparison.
     mutating func comparisonFailed(cost: Duration, at now: Instant) {
         compared(cost, now)
-        if case .failed(_, _, .writing) = phase { failed(.writing, isBusy: false, now) } else { failed(.comparing, isBusy: false, now) }
+        if case .failed(_, _, .writing) = phase {
+            failed(.writing, isBusy: false, now)
+        } else {
+            failed(.comparing, isBusy: false, now)
+        }
     }
 
     /// Called when the kernel has the rules of the configuration in force, after writing or because nothing differed.

@@ -1,0 +1,1 @@
+// Nothing to call: what this library does is done before main.

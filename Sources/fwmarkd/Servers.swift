@@ -1,0 +1,131 @@
+import API
+import ConfigurationFile
+import Glibc
+import Hummingbird
+import Keeper
+import Logging
+import Rules
+import ServiceLifecycle
+
+/// The daemon's servers: both Unix sockets, and TCP where `http-listen` asks for it. None of them is needed for the rules to be kept:
+/// one whose address is taken or not there yet is tried again in growing pauses, and reported.
+struct Servers<Source: AnswerSource>: Service {
+    let answers: Source
+    /// The control socket's answers, counted apart so that root is always heard.
+    let controlAnswers: Source
+    let runtime: RuntimeDirectory
+    /// Where to listen over TCP; a new value whenever that changes.
+    let httpListen: AsyncStream<ListenAddress?>
+    let limits: ServerLimits
+    let log: Logger
+    /// Called once for each Unix socket, when it was tried to listen on it for the first time.
+    let whenTried: @Sendable () -> Void
+
+    /// How often is looked whether the sockets are still there.
+    private static var lookInterval: Duration { .seconds(1) }
+
+    func run() async throws {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await serve("status", Endpoint.statusSocket, mode: 0o666, readingRouter(answers, mayAct: false)) }
+            group.addTask {
+                await serve("control", Endpoint.controlSocket, mode: 0o600, readingRouter(controlAnswers, mayAct: true))
+            }
+            group.addTask { await serveHTTP() }
+        }
+    }
+
+    // MARK: - Unix sockets
+
+    private func serve(_ name: String, _ socket: String, mode: mode_t, _ router: Router<ClientContext>) async {
+        let path = runtime.socket(socket)
+        let server = ListeningServer(name: name, address: path, board: answers.board, log: log)
+        var hasTried = false
+        let tried = { @Sendable in whenTried() }
+        await server.run { listening in
+            defer {
+                if !hasTried { tried() }
+                hasTried = true
+            }
+            try runtime.renew()
+            unlink(path)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                let (made, continuation) = AsyncStream.makeStream(of: Void.self)
+                let application = application(router, .unixDomainSocket(path: path)) {
+                    // Made under umask 077: until here it was the superuser's alone.
+                    chmod(path, mode)
+                    listening()
+                    tried()
+                    continuation.finish()
+                }
+                group.addTask { try await application.run() }
+                group.addTask {
+                    for await _ in made {}
+                    try await waitForLoss(socket)
+                }
+                defer { group.cancelAll() }
+                try await group.next()
+            }
+        }
+    }
+
+    /// Returns when the socket or its directory was deleted or replaced.
+    private func waitForLoss(_ socket: String) async throws {
+        let inode = runtime.inode(socket)
+        try await cancelWhenGracefulShutdown {
+            while !runtime.hasLost(socket, inode: inode) { try await Task.sleep(for: Self.lookInterval) }
+        }
+        throw SocketLost()
+    }
+
+    // MARK: - TCP
+
+    private func serveHTTP() async {
+        await withTaskGroup(of: Void.self) { group in
+            var current: ListenAddress?
+            for await address in httpListen.cancelOnGracefulShutdown() where address != current {
+                current = address
+                group.cancelAll()
+                await group.waitForAll()
+                guard let address else {
+                    answers.board.removeServer("http")
+                    continue
+                }
+                group.addTask { await serveHTTP(address) }
+            }
+        }
+    }
+
+    private func serveHTTP(_ address: ListenAddress) async {
+        let server = ListeningServer(name: "http", address: address.description, board: answers.board, log: log)
+        await server.run { listening in
+            let bind = BindAddress.hostname(address.address.description, port: Int(address.port))
+            try await application(httpRouter(answers), bind, listening).run()
+        }
+    }
+
+    private func application(
+        _ router: Router<ClientContext>, _ address: BindAddress, _ whenListening: @escaping @Sendable () -> Void
+    ) -> some ApplicationProtocol {
+        var quiet = log
+        // Below that it tells of connections that were cut off, which is what stopping does.
+        quiet.logLevel = .critical
+        let limits = limits
+        return Application(
+            router: router,
+            server: .http1(
+                configuration: .init(
+                    additionalChannelHandlers: [ConnectionGuard(limits)],
+                    httpDecoderConfiguration: .init(
+                        maxHeaderFieldSize: limits.headerSize, maxHeaderListSize: limits.headerSize, maxHeaderFieldCount: 100))),
+            configuration: .init(
+                address: address, serverName: "fwmarkd/\(API.version)",
+                availableConnectionsDelegate: MaximumAvailableConnections(limits.connections)),
+            onServerRunning: { _ in whenListening() },
+            logger: quiet)
+    }
+}
+
+/// The socket or its directory was deleted.
+struct SocketLost: Error, CustomStringConvertible {
+    var description: String { "the socket was deleted; it is made again" }
+}
