@@ -103,7 +103,8 @@ let package = Package(
         .testTarget(name: "SystemCallsTests", dependencies: ["SystemCalls"]),
         .testTarget(name: "RulesTests", dependencies: ["Rules"]),
         .testTarget(
-            name: "ConfigurationFileTests", dependencies: ["ConfigurationFile", "Rules"], exclude: ["bad-files.txt", "schema.py"]),
+            name: "ConfigurationFileTests", dependencies: ["RandomConfigurations", "ConfigurationFile", "Rules"],
+            exclude: ["bad-files.txt", "schema.py"]),
         .target(name: "RandomConfigurations", dependencies: ["ConfigurationFile", "Rules"], path: "Tests/RandomConfigurations"),
         .testTarget(name: "PlannerTests", dependencies: ["RandomConfigurations", "Planner", "ConfigurationFile", "Rules"]),
         .systemLibrary(name: "CNamespaces", path: "Tests/CNamespaces"),

@@ -12,9 +12,9 @@ extension Configuration {
             digest.add(entry.name)
             digest.add(entry.mark)
             digest.add(entry.addresses)
-            digest.add(entry.controlPorts.map { PortRange($0) })
-            digest.add([entry.passivePorts])
-            digest.add(entry.forwarding.rawValue)
+            digest.add(entry.controlPorts)
+            digest.add(UInt32(entry.passivePorts.lower) << 16 | UInt32(entry.passivePorts.upper))
+            digest.add(UInt8(entry.forwarding == .nat ? 0 : entry.forwarding == .direct ? 1 : 2))
             digest.add(entry.active)
         }
         digest.add(services.count)
@@ -53,8 +53,21 @@ private struct Digest {
         if buffer.count >= 1 << 15 { flush() }
     }
 
-    mutating func add(_ number: some FixedWidthInteger) {
-        withUnsafeBytes(of: number.littleEndian) { add(bytes: $0) }
+    mutating func add<Number: FixedWidthInteger & UnsignedInteger>(_ number: Number) {
+        for shift in stride(from: 0, to: Number.bitWidth, by: 8) {
+            buffer.append(UInt8(truncatingIfNeeded: number >> Number(shift)))
+        }
+        if buffer.count >= 1 << 15 { flush() }
+    }
+
+    /// Adds a length: most are below 128, and one byte.
+    mutating func add(_ count: Int) {
+        var rest = UInt(count)
+        while rest >= 0x80 {
+            buffer.append(UInt8(truncatingIfNeeded: rest) | 0x80)
+            rest >>= 7
+        }
+        buffer.append(UInt8(rest))
     }
 
     mutating func add(_ text: String) {
@@ -78,6 +91,11 @@ private struct Digest {
             add(prefix.address)
             add(UInt8(prefix.length))
         }
+    }
+
+    mutating func add(_ ports: [UInt16]) {
+        add(ports.count)
+        for port in ports { add(port) }
     }
 
     mutating func add(_ ports: [PortRange]) {
@@ -108,7 +126,7 @@ private struct Digest {
         guard let active else { return add(UInt8(0)) }
         add(UInt8(1))
         add(active.realServers)
-        add(active.dataPorts.map { PortRange($0) })
+        add(active.dataPorts)
         switch active.to {
         case .masquerade: add(UInt8(0))
         case .virtualAddress: add(UInt8(1))

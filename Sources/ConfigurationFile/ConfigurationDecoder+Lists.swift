@@ -83,7 +83,10 @@ extension ConfigurationDecoder {
             // Its advice is without the "!".
             guard let slash = body.string.firstIndex(of: "/"), let length = Int(body.string[body.string.index(after: slash)...]),
                 let address = try? Address(parsing: String(body.string[..<slash])), (0...address.family.bitWidth).contains(length)
-            else { throw Refusal("\"\(string)\": \(error.problem)") }
+            else {
+                let advice = error.advice.flatMap { $0.hasPrefix("write") ? nil : "; " + $0 } ?? ""
+                throw Refusal("\"\(string)\": \(error.problem)\(advice)")
+            }
             let wide = Prefix(containing: address, length: length)
             throw Refusal("\"\(string)\": \(error.problem); write \"!\(wide)\", or \"!\(address)\" for the one address")
         }

@@ -25,7 +25,9 @@ extension ConfigurationDecoder {
     ) -> Value? {
         guard events.kind == .scalar, !events.isNull else {
             if events.kind == .scalar, refuses(allowsExclusion: allowsExclusion) { return nil }
-            noteKind("expected a single value")
+            // To YAML "2001:db8::" is a mapping.
+            let hint = events.kind == .mappingStart ? "; a value that ends in a colon has to be in quotes" : ""
+            noteKind("expected a single value\(hint)")
             skip()
             return nil
         }

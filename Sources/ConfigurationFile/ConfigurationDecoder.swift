@@ -32,11 +32,11 @@ struct ConfigurationDecoder: ~Copyable {
         draft.errors.file = text.path
         draft.errors.path.removeAll(keepingCapacity: true)
         let before = draft.errors.count
-        text.check(&draft.errors)
+        let isASCII = text.check(&draft.errors)
         guard draft.errors.count == before else { return draft }
         return text.bytes.withUnsafeBufferPointer { bytes in
             // The bytes outlive the decoder, which ends with this closure.
-            var decoder = ConfigurationDecoder(draft: draft, events: YAMLEvents(bytes))
+            var decoder = ConfigurationDecoder(draft: draft, events: YAMLEvents(bytes, isASCII: isASCII))
             decoder.document()
             return decoder.draft
         }
@@ -62,8 +62,10 @@ struct ConfigurationDecoder: ~Copyable {
     /// - Returns: false when nothing can be read any more; a syntax error is noted then.
     mutating func next() -> Bool {
         guard !events.hasEnded else { return false }
-        // A text without quotes right before a syntax error is likely to be part of it.
-        let suspect = events.kind == .scalar && events.isPlain && events.scalar.bytes.contains(UInt8(ascii: " "))
+        // A text without quotes right before a syntax error is likely to be part of it, and a mapping to go on after it.
+        let suspect =
+            events.kind == .mappingEnd
+            || (events.kind == .scalar && events.isPlain && events.scalar.bytes.contains(UInt8(ascii: " ")))
         if events.advance() {
             valueErrors = draft.errors.count
             return true
@@ -108,12 +110,12 @@ struct ConfigurationDecoder: ~Copyable {
     /// - Parameter allowsExclusion: whether a value may begin with "!" here.
     mutating func refuses(allowsExclusion: Bool = true) -> Bool {
         if events.kind == .alias {
-            draft.errors.add(events.place, path: "", "an alias (*…); aliases are not part of the language")
+            draft.errors.add(events.place, "an alias (*…); aliases are not part of the language")
             return true
         }
         if events.hasProperties {
             if events.hasAnchor {
-                draft.errors.add(events.place, path: "", "an anchor (&…); anchors are not part of the language")
+                draft.errors.add(events.place, "an anchor (&…); anchors are not part of the language")
             }
             if let tag = events.tag { refuse(tag: tag, allowsExclusion) }
             return true
@@ -128,7 +130,7 @@ struct ConfigurationDecoder: ~Copyable {
         // A tag before a text is one; a "!" or a word with it and nothing after is meant as "everything but".
         let isExclusion = allowsExclusion && !tag.hasPrefix("!!") && (tag == "!" || value.isEmpty)
         draft.errors.add(
-            events.place, path: "",
+            events.place,
             isExclusion
                 ? "a value that begins with ! has to be in quotes: \"\(tag)\(value)\""
                 : "a tag (\(tag)); tags are not part of the language")
@@ -147,10 +149,10 @@ struct ConfigurationDecoder: ~Copyable {
     /// - Parameter wanted: what the mapping is, for the error where there is none.
     /// - Returns: the words that were there; nil if it was no mapping, or was not read to its end.
     mutating func mapping<Key: Word>(
-        _ wanted: String, required: [Key] = [], _ body: (inout ConfigurationDecoder, Key) -> Void
+        _ wanted: @autoclosure () -> String, required: [Key] = [], _ body: (inout ConfigurationDecoder, Key) -> Void
     ) -> Words<Key>? {
         guard events.kind == .mappingStart else {
-            noteKind("expected \(wanted)")
+            noteKind("expected \(wanted())")
             skip()
             return nil
         }

@@ -66,35 +66,35 @@ struct ConfigurationDraft {
         if !hasSection && errors.count == 0 {
             add(files.first ?? "", "there is no section; to ask for no rules, write \"services: []\"")
         }
-        checkNames("services", names.filter { $0.section != .masquerade })
-        checkNames("masquerades", names.filter { $0.translates })
+        checkNames()
         checkReferences()
         checkMarks()
         checkTranslations()
     }
 
-    /// Compares hashes, sorted, and texts only where hashes are equal.
-    private mutating func checkNames(_ kind: String, _ names: [Name]) {
-        let hashes = names.enumerated().map { (hash: $0.element.text.hashValue, index: $0.offset) }.sorted { $0 < $1 }
-        var duplicates: [(later: Int, earlier: Int)] = []
+    /// Notes names that are there twice: among what marks, and among what translates. Compares hashes, sorted, and texts only where
+    /// hashes are equal.
+    private mutating func checkNames() {
+        let hashes = names.indices.map { (hash: names[$0].text.hashValue, index: $0) }.sorted { $0.hash < $1.hash }
+        var duplicates: [(later: Int, earlier: Int, kind: String)] = []
         var start = 0
         while start < hashes.count {
             var end = start + 1
             while end < hashes.count, hashes[end].hash == hashes[start].hash { end += 1 }
             if end - start > 1 {
-                var first: [String: Int] = [:]
-                for (_, index) in hashes[start..<end] {
-                    if let earlier = first[names[index].text] {
-                        duplicates.append((index, earlier))
-                    } else {
-                        first[names[index].text] = index
+                var (marking, translating): ([String: Int], [String: Int]) = ([:], [:])
+                for index in hashes[start..<end].map(\.index).sorted() {
+                    let name = names[index]
+                    if name.section != .masquerade, let earlier = marking.insert(name.text, index) {
+                        duplicates.append((index, earlier, "services"))
+                    } else if name.translates, let earlier = translating.insert(name.text, index) {
+                        duplicates.append((index, earlier, "masquerades"))
                     }
                 }
             }
             start = end
         }
-        for (later, earlier) in duplicates.sorted(by: { $0.later < $1.later }) {
-            guard errors.counts() else { continue }
+        for (later, earlier, kind) in duplicates.sorted(by: { $0.later < $1.later }) where errors.counts() {
             let name = names[later]
             errors.keep(
                 position(name.entry), path: "\(name.section.rawValue)[\(name.entry.index)].name",
@@ -113,8 +113,10 @@ struct ConfigurationDraft {
     }
 
     private mutating func checkMarks() {
+        let conflicts = MarkConflicts.find(in: configuration)
+        guard !conflicts.isEmpty else { return }
         let services = configuration.allServices
-        for conflict in MarkConflicts.find(in: services) where errors.counts() {
+        for conflict in conflicts where errors.counts() {
             let (later, earlier) = (services[conflict.later], services[conflict.earlier])
             let (entry, path) = marking(conflict.later)
             errors.keep(
@@ -125,6 +127,8 @@ struct ConfigurationDraft {
     }
 
     private mutating func checkTranslations() {
+        let shadows = ShadowedTranslations.find(in: configuration)
+        guard !shadows.isEmpty else { return }
         // Indices of those FTP services that translate.
         let translating = configuration.ftp.indices.filter { configuration.ftp[$0].masquerade != nil }
         func place(_ index: Int) -> (entry: EntryPlace, path: String) {
@@ -133,7 +137,7 @@ struct ConfigurationDraft {
             return (entry, "\(isFTP ? "ftp" : "masquerade")[\(entry.index)]\(isFTP ? ".active" : "")")
         }
         let translations = configuration.allMasquerades
-        for shadow in ShadowedTranslations.find(in: translations, services: configuration.allServices) where errors.counts() {
+        for shadow in shadows where errors.counts() {
             let (entry, path) = place(shadow.later)
             let earlier = translations[shadow.earlier]
             let isBothFTP = shadow.later < translating.count && shadow.earlier < translating.count
@@ -145,5 +149,16 @@ struct ConfigurationDraft {
                         ? "what helps: \"to: virtual-address\" in both, or for each virtual address real servers or a data-port of its own"
                         : "put it before that one, or leave it out"))
         }
+    }
+}
+
+extension [String: Int] {
+    /// Notes the index of a text.
+    ///
+    /// - Returns: the index that was noted before; it stays.
+    fileprivate mutating func insert(_ text: String, _ index: Int) -> Int? {
+        if let earlier = self[text] { return earlier }
+        self[text] = index
+        return nil
     }
 }

@@ -17,21 +17,41 @@ extension ConfigurationText {
     ///
     /// Characters that YAML does not allow are looked for here and not left to libyaml, which tells no line for them. With them go
     /// those that libyaml takes for the end of a line and no editor does, so that everybody counts the same lines.
-    func check(_ errors: inout ErrorList) {
+    ///
+    /// - Returns: whether all is ASCII.
+    func check(_ errors: inout ErrorList) -> Bool {
         guard !bytes.isEmpty else {
             // An interrupted write leaves such a file.
             errors.add(Place.start, "the file is empty; to ask for no rules, write \"services: []\"")
-            return
+            return false
         }
         guard bytes.count <= Configuration.maximumFileSize else {
             errors.add(Place.start, "the file is larger than 16 MiB; several smaller ones can be in conf.d")
-            return
+            return false
         }
-        // Eight bytes at a time; what is not plain text is looked at closely.
-        let isPlain = bytes.withUnsafeBufferPointer { bytes in
-            bytes.allSatisfy { (0x20...0x7e).contains($0) || $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\t") }
+        if isPlain { return true }
+        checkCharacters(&errors)
+        return false
+    }
+
+    /// Whether all is printable ASCII, line feeds and tabs.
+    private var isPlain: Bool {
+        bytes.withUnsafeBytes { bytes in
+            let ones: UInt64 = 0x0101_0101_0101_0101
+            let high = ones &* 0x80
+            let whole = bytes.count & ~7
+            for start in stride(from: 0, to: whole, by: 8) {
+                let eight = bytes.loadUnaligned(fromByteOffset: start, as: UInt64.self)
+                // A bit is left for bytes above 0x7e and below 0x20 (and sometimes for one beside those).
+                guard (eight | (eight &+ ones) | (eight &- ones &* 0x20)) & high != 0 else { continue }
+                if !bytes[start..<start + 8].allSatisfy(ConfigurationText.isPlain) { return false }
+            }
+            return bytes[whole...].allSatisfy(ConfigurationText.isPlain)
         }
-        if !isPlain { checkCharacters(&errors) }
+    }
+
+    private static func isPlain(_ byte: UInt8) -> Bool {
+        (0x20...0x7e).contains(byte) || byte == UInt8(ascii: "\n") || byte == UInt8(ascii: "\t")
     }
 
     private func checkCharacters(_ errors: inout ErrorList) {

@@ -25,12 +25,29 @@ package struct MarkConflicts {
 
     /// The conflicts: at most one for each service, in the order of the later ones.
     package static func find(in services: [Service]) -> [MarkConflict] {
-        let crowded = crowded(services)
+        let crowded = Crowd.members(services.count, prefixes: { services[$0].addresses.included }) { members in
+            FirstMarks.areInConflict(members.lazy.map { services[$0].mark })
+        }
+        return find(crowded, in: services)
+    }
+
+    /// The conflicts of all services of a configuration, FTP among them.
+    static func find(in configuration: Configuration) -> [MarkConflict] {
+        let (ftp, services) = (configuration.ftp, configuration.services)
+        let crowded = Crowd.members(ftp.count + services.count) { index in
+            index < ftp.count ? ftp[index].addresses : services[index - ftp.count].addresses.included
+        } isOfInterest: { members in
+            FirstMarks.areInConflict(members.lazy.map { $0 < ftp.count ? ftp[$0].mark : services[$0 - ftp.count].mark })
+        }
+        return crowded.isEmpty ? [] : find(crowded, in: configuration.allServices)
+    }
+
+    private static func find(_ crowded: [Int], in services: [Service]) -> [MarkConflict] {
         guard !crowded.isEmpty else { return [] }
         var search = MarkConflicts(services)
         search.fill(crowded)
         search.search(search.sets.items, PacketSets.Cell())
-        return services.indices.compactMap { index in
+        return crowded.compactMap { index in
             search.found[index] == .max ? nil : MarkConflict(later: index, earlier: search.found[index])
         }
     }
@@ -38,32 +55,6 @@ package struct MarkConflicts {
     private init(_ services: [Service]) {
         self.services = services
         found = Array(repeating: .max, count: services.count)
-    }
-
-    // MARK: - Which may be in conflict
-
-    /// The services that share an address with one of another mark, in their order.
-    private static func crowded(_ services: [Service]) -> [Int] {
-        var items: [(prefix: Prefix, service: Int)] = []
-        items.reserveCapacity(services.count)
-        for (index, service) in services.enumerated() {
-            let prefixes = service.addresses.included
-            for prefix in prefixes.isEmpty ? AddressRanges.everything : prefixes { items.append((prefix, index)) }
-        }
-        items.sort { ($0.prefix, $0.service) < ($1.prefix, $1.service) }
-        var isCrowded = Array(repeating: false, count: services.count)
-        var start = 0
-        while start < items.count {
-            // Of two prefixes that overlap one holds the other, and the wider one comes first.
-            let widest = items[start].prefix
-            var end = start + 1
-            while end < items.count, widest.contains(items[end].prefix) { end += 1 }
-            if end - start > 1, FirstMarks.areInConflict(items[start..<end].lazy.map { services[$0.service].mark }) {
-                for item in items[start..<end] { isCrowded[item.service] = true }
-            }
-            start = end
-        }
-        return services.indices.filter { isCrowded[$0] }
     }
 
     private mutating func fill(_ crowded: [Int]) {

@@ -25,14 +25,28 @@ package struct ShadowedTranslations {
     ///
     /// - Parameter services: all services, to which translations refer by name.
     package static func find(in translations: [Masquerade], services: [Service]) -> [ShadowedTranslation] {
-        guard translations.count > 1, Set(translations.map(Outcome.init)).count > 1 else { return [] }
+        let crowded = Crowd.members(translations.count, prefixes: { translations[$0].sources.included }) { members in
+            let first = Outcome(translations[members[0]])
+            return members.contains { Outcome(translations[$0]) != first }
+        }
+        guard !crowded.isEmpty else { return [] }
         var search = ShadowedTranslations(translations)
-        search.fill(services)
+        search.fill(crowded, services)
         search.search(search.sets.items, PacketSets.Cell())
-        return translations.indices.compactMap { index in
+        return crowded.compactMap { index in
             guard !search.decides[index], search.takers[index].first < index, !search.takers[index].isSame else { return nil }
             return ShadowedTranslation(later: index, earlier: search.takers[index].first)
         }
+    }
+
+    /// Those of a configuration, FTP among them.
+    static func find(in configuration: Configuration) -> [ShadowedTranslation] {
+        // Mostly all of them masquerade.
+        let isUniform =
+            configuration.ftp.allSatisfy { $0.active.map { $0.to == .masquerade } ?? true }
+            && configuration.masquerades.allSatisfy { $0.to == .masquerade && !$0.isRandom }
+        guard !isUniform else { return [] }
+        return find(in: configuration.allMasquerades, services: configuration.allServices)
     }
 
     private init(_ translations: [Masquerade]) {
@@ -54,10 +68,13 @@ package struct ShadowedTranslations {
 
     // MARK: - Translations as sets
 
-    private mutating func fill(_ services: [Service]) {
-        let scales = Scales(translations.flatMap { [$0.sources, $0.destinations] }, translations.map(\.outInterfaces))
+    private mutating func fill(_ crowded: [Int], _ services: [Service]) {
+        let scales = Scales(
+            crowded.flatMap { [translations[$0].sources, translations[$0].destinations] },
+            crowded.map { translations[$0].outInterfaces })
         let marks = MarkNumbers(services)
-        for (index, translation) in translations.enumerated() {
+        for index in crowded {
+            let translation = translations[index]
             var (mark, connection) = (PacketSets.everything, PacketSets.everything)
             if !translation.services.isEmpty { mark = sets.span(marks.intervals(translation.services)) }
             if case .virtualAddresses(_, let own) = translation.to { connection = sets.span(marks.intervals(own)) }

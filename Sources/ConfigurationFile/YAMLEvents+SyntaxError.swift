@@ -9,9 +9,10 @@ extension YAMLEvents {
         let isTag = ["while scanning a tag", "while parsing a tag"].contains(context)
         let mark = isTag ? begin : parser.pointee.problem_mark
         let place = Place(mark)
-        let beginning = context.isEmpty || begin.line == mark.line ? "" : " (it begins in line \(begin.line + 1))"
         let rest = bytes(from: mark).prefix { $0 != UInt8(ascii: "\n") }
-        return (place, YAMLEvents.message(problem, isTag: isTag, before: rest) + beginning)
+        let message = YAMLEvents.message(problem, isTag: isTag, before: rest)
+        let isOpen = message.contains("not closed") || message.contains("without a colon")
+        return (place, isOpen && begin.line != mark.line ? "\(message); it begins in line \(begin.line + 1)" : message)
     }
 
     /// The error in words that help.
@@ -36,19 +37,22 @@ extension YAMLEvents {
             "block sequence entries are not allowed in this context":
             return "wrong indentation; the keys of an entry are all in one column, and so are the dashes of a list"
         case "did not find expected ',' or ']'", "did not find expected ',' or '}'":
-            if rest.first == UInt8(ascii: ":") { return colon }
+            if rest.first == UInt8(ascii: ":") { return colon(rest) }
             return problem.hasSuffix("']'")
                 ? "a list that begins with [ is not closed with ]" : "a mapping that begins with { is not closed with }"
         case "found unexpected end of stream", "found unexpected document indicator": return "a quotation mark is not closed"
         case "could not find expected ':'": return "a key without a colon and a space after it"
-        case "found unexpected ':'": return colon
+        case "found unexpected ':'": return colon(rest)
         case "did not find expected <document start>": return "a second document; a file has one"
         case "did not find expected node content":
-            if rest.first == UInt8(ascii: ":") { return colon }
+            if rest.first == UInt8(ascii: ":") { return colon(rest) }
             return "a value is missing"
         default: return "invalid YAML: \(problem)"
         }
     }
 
-    private static let colon = "a value that begins or ends with a colon, as an IPv6 address may, has to be in quotes: \"::1\""
+    private static func colon(_ rest: Slice<UnsafeBufferPointer<UInt8>>) -> String {
+        let value = String(decoding: rest.prefix { !" ,]}\r".utf8.contains($0) }, as: UTF8.self)
+        return "a value that begins or ends with a colon has to be in quotes" + (value.utf8.count > 1 ? ": \"\(value)\"" : "")
+    }
 }

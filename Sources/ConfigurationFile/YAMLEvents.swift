@@ -21,11 +21,11 @@ struct YAMLEvents: ~Copyable {
     private var cursor = (byte: 0, character: 0)
 
     /// The events of this text, which has to outlive them.
-    init(_ bytes: UnsafeBufferPointer<UInt8>) {
+    init(_ bytes: UnsafeBufferPointer<UInt8>, isASCII: Bool) {
         // libyaml skips a byte order mark, but counts it as a column.
         let start = bytes.starts(with: [0xef, 0xbb, 0xbf]) ? 3 : 0
         self.bytes = UnsafeBufferPointer(rebasing: bytes[start...])
-        isASCII = self.bytes.allSatisfy { $0 < 0x80 }
+        self.isASCII = isASCII
         event.initialize(to: yaml_event_t())
         parser.initialize(to: yaml_parser_t())
         isInitialized = yaml_parser_initialize(parser) == 1

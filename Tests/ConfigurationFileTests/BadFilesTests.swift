@@ -2,12 +2,12 @@ import ConfigurationFile
 import Foundation
 import Testing
 
-/// A configuration that is refused, and every fault it is refused for.
+/// A configuration that is refused, and every error it is refused for.
 struct BadFile: Sendable, CustomTestStringConvertible {
     var title: String
     var text = ""
     /// `line:column: …`, in order.
-    var faults: [String] = []
+    var errors: [String] = []
 
     var testDescription: String { title }
 
@@ -20,8 +20,8 @@ struct BadFile: Sendable, CustomTestStringConvertible {
             if line.hasPrefix("== ") {
                 files.append(BadFile(title: String(line.dropFirst(3))))
             } else if line.hasPrefix("=> "), !files.isEmpty {
-                files[files.count - 1].faults.append(String(line.dropFirst(3)))
-            } else if let last = files.last, last.faults.isEmpty {
+                files[files.count - 1].errors.append(String(line.dropFirst(3)))
+            } else if let last = files.last, last.errors.isEmpty {
                 files[files.count - 1].text += plain(line) + "\n"
             }
         }
@@ -54,72 +54,73 @@ struct BadFile: Sendable, CustomTestStringConvertible {
 struct BadFilesTests {
     @Test("The table of bad files is there")
     func table() {
-        #expect(BadFile.all.count > 70)
-        #expect(BadFile.all.filter(\.faults.isEmpty).map(\.title) == [])
+        #expect(BadFile.all.count > 90)
+        #expect(BadFile.all.filter(\.errors.isEmpty).map(\.title) == [])
+        #expect(Set(BadFile.all.map(\.title)).count == BadFile.all.count)
     }
 
-    @Test("Every fault is found, with its line and column, what is wrong, and what is expected", arguments: BadFile.all)
-    func faults(_ file: BadFile) {
-        #expect(faultLines([("f", Array(file.text.utf8))]) == file.faults.map { "f:" + $0 })
+    @Test("Every error is found, with its line and column, what is wrong, and what to write", arguments: BadFile.all)
+    func errors(_ file: BadFile) {
+        #expect(errorLines([("f", Array(file.text.utf8))]) == file.errors.map { "f:" + $0 })
     }
 
-    @Test("Bytes that are not UTF-8 are found in the line and the column where they stand")
+    @Test("Bytes that are not UTF-8 are found in their line and column")
     func notUTF8() {
         let bytes = Array("services: []\n# é ".utf8) + [0xe9] + Array("\n# fine\n# ".utf8) + [0xed, 0xa0, 0x80]
-        #expect(
-            faultLines([("f", bytes)]) == [
-                "f:2:5: this is not UTF-8; expected text in UTF-8", "f:4:3: this is not UTF-8; expected text in UTF-8",
-            ])
+        #expect(errorLines([("f", bytes)]) == ["f:2:5: invalid UTF-8", "f:4:3: invalid UTF-8"])
     }
 
     @Test("A file of 16 MiB is read, one with a byte more is not")
     func size() {
         var bytes = Array("services: []\n".utf8)
         bytes += [UInt8](repeating: UInt8(ascii: "#"), count: Configuration.maximumFileSize - bytes.count)
-        #expect(faultLines([("f", bytes)]) == [])
+        #expect(errorLines([("f", bytes)]) == [])
         let tooMany = bytes + [UInt8(ascii: "#")]
-        #expect(
-            faultLines([("f", tooMany)]) == ["f:1:1: the file is larger than 16 MiB; expected a smaller file, or several in conf.d"]
-        )
+        #expect(errorLines([("f", tooMany)]) == ["f:1:1: the file is larger than 16 MiB; several smaller ones can be in conf.d"])
     }
 
     @Test("Sixteen levels are read, and the seventeenth ends the reading at once, however many follow")
     func depth() {
         let deep = "services: " + String(repeating: "[", count: 5_000_000)
-        let faults = faultLines([("f", Array(deep.utf8))])
-        #expect(
-            faults.contains(
-                "f:1:26: lists and mappings stand more than 16 deep in one another; expected the five levels that the language has")
-        )
+        let errors = errorLines([("f", Array(deep.utf8))])
+        #expect(errors.contains("f:1:26: lists and mappings are more than 16 deep in one another"))
         // The root is the first level.
         let allowed = "services: " + String(repeating: "[", count: 15) + String(repeating: "]", count: 15)
-        #expect(!faultLines([("f", Array(allowed.utf8))]).contains { $0.contains("deep") })
+        #expect(!errorLines([("f", Array(allowed.utf8))]).contains { $0.contains("deep") })
     }
 
-    @Test("A file that is something else altogether is refused with a bounded number of faults")
-    func bounded() {
-        let text = (0..<5000).map { "key\($0): &anchor\($0) value\n" }.joined()
-        let faults = faultLines([("f", Array(text.utf8))])
-        #expect(faults.count == 1001)
-        #expect(faults.last?.contains("more faults are not shown") ?? false)
+    @Test("A thousand errors are kept and all are counted, also those that are found between entries and in other files")
+    func counted() throws {
+        let text = "a: 1\n" + (0..<5000).map { "key\($0): &anchor\($0) value\n" }.joined()
+        var names = "services:\n"
+        for index in 0..<2000 { names += "  - {name: a, mark: 1, addresses: [192.0.2.\(index % 250)], tcp: [80]}\n" }
+        let refused = #expect(throws: ConfigurationErrors.self) {
+            try Configuration.load([
+                ConfigurationText(path: "f", bytes: Array(text.utf8)), ConfigurationText(path: "g", bytes: Array(names.utf8)),
+            ])
+        }
+        #expect(refused?.errors.count == 1000)
+        // An unknown key and an anchor each, and names alike.
+        #expect(refused?.count == 1 + 5000 * 2 + 1999)
+        #expect(refused?.description.hasSuffix("\n11000 more errors are not shown") == true)
     }
 
-    @Test("A fault stays on one line of bounded length, whatever the file has in it")
+    @Test("An error stays on one line of bounded length, whatever is in the file")
     func oneLine() {
         let name = String(repeating: "x", count: 10_000)
         let text = "services:\n  - name: \"a\\n\\e]0;owned\\a\\u202eb\"\n  - name: \(name)\n"
-        let faults = faultLines([("f", Array(text.utf8))])
-        #expect(faults.contains { $0.contains(#""a\n\u{1B}]0;owned\u{07}\u{202E}b" is not a name"#) })
-        #expect(faults.allSatisfy { $0.utf8.count < 800 && $0.unicodeScalars.allSatisfy { $0.value >= 0x20 } })
+        let errors = errorLines([("f", Array(text.utf8))])
+        #expect(errors.contains { $0.contains(#"invalid name "a\n\u{1B}]0;owned\u{07}\u{202E}b""#) })
+        #expect(errors.allSatisfy { $0.utf8.count < 800 && $0.unicodeScalars.allSatisfy { $0.value >= 0x20 } })
     }
 }
 
-/// The faults of the files, each as a line.
-func faultLines(_ files: [(path: String, bytes: [UInt8])]) -> [String] {
-    do throws(ConfigurationFaults) {
+/// The errors of the files, each as a line.
+func errorLines(_ files: [(path: String, bytes: [UInt8])]) -> [String] {
+    do throws(ConfigurationErrors) {
         _ = try Configuration.load(files.map { ConfigurationText(path: $0.path, bytes: $0.bytes) })
         return []
     } catch {
-        return error.faults.map(\.description)
+        return error.errors.map(\.description)
     }
 }

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("The nearest known key")
 struct NearestKeyTests {
-    private static let keys = ["name", "mark", "addresses", "tcp", "udp", "sctp", "in-interface", "passive-ports"]
+    private static let keys: [StaticString] = ["name", "mark", "addresses", "tcp", "udp", "sctp", "in-interface", "passive-ports"]
 
     @Test(
         "A key that is a slip away is found",
@@ -15,7 +15,7 @@ struct NearestKeyTests {
             ("passiveports", "passive-ports"),
         ])
     func near(_ key: String, _ expected: String) {
-        #expect(nearest(key, NearestKeyTests.keys) == expected)
+        #expect(nearest(key, NearestKeyTests.keys).map { "\(NearestKeyTests.keys[$0])" } == expected)
     }
 
     @Test(

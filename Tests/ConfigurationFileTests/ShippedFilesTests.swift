@@ -24,8 +24,8 @@ struct ShippedFilesTests {
         lines = lines.map { $0.starts(with: /#([a-z]|  )/) ? String($0.dropFirst()) : $0 }
         let loaded = try Configuration.load([ConfigurationText(path: "f", bytes: Array(lines.joined(separator: "\n").utf8))])
         var daemon = loaded.configuration.daemon
-        #expect(daemon.metricsListen?.port == 9780)
-        daemon.metricsListen = nil
+        #expect(daemon.httpListen?.port == 9780)
+        daemon.httpListen = nil
         #expect(daemon == DaemonSettings())
         let used = lines.filter { !$0.hasPrefix("#") }.compactMap { $0.firstMatch(of: /^[ -]*([a-z-]+):/)?.1 }
         let keys = [
@@ -45,7 +45,7 @@ struct ShippedFilesTests {
         #expect(!configuration.allServices.isEmpty)
         if name == "ftp-wide-range" { #expect(configuration.ftp.map(\.passivePorts) == [PortRange(1024, 65535)]) }
         if name == "dual-stack" {
-            #expect(configuration.allServices.allSatisfy { Set($0.addresses.map(\.family)) == [.ipv4, .ipv6] })
+            #expect(configuration.allServices.allSatisfy { Set($0.addresses.included.map(\.family)) == [.ipv4, .ipv6] })
         }
     }
 }
