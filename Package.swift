@@ -61,6 +61,7 @@ let package = Package(
             name: "Doctor",
             dependencies: ["Rules", "ConfigurationFile", "Planner", "Netfilter", "XTables", "Importer", "Netlink"]),
         .target(name: "API", dependencies: ["Rules"]),
+        .target(name: "Explanations", dependencies: ["Rules", "ConfigurationFile", "Planner", "API"]),
         .target(name: "Systemd", dependencies: ["Rules", .product(name: "Logging", package: "swift-log")]),
 
         .target(
@@ -74,8 +75,8 @@ let package = Package(
         .executableTarget(
             name: "fwmarkd",
             dependencies: [
-                "CStart", "Rules", "ConfigurationFile", "Planner", "Netfilter", "Reconciler", "API", "Netlink", "SystemCalls",
-                "Systemd",
+                "CStart", "Rules", "ConfigurationFile", "Planner", "Netfilter", "Reconciler", "API", "Explanations", "Netlink",
+                "SystemCalls", "Systemd",
                 "Keeper",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -87,7 +88,8 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "SystemPackage", package: "swift-system"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
-            ] + indirect
+            ] + indirect,
+            resources: [.embedInCode("Resources/page.html"), .embedInCode("Resources/openapi.json")]
         ),
         .executableTarget(
             name: "fwmarkctl",

@@ -1,7 +1,10 @@
 import API
+import ConfigurationFile
+import Explanations
 import Keeper
 import NIOCore
 import Netfilter
+import Netlink
 import Reconciler
 import Rules
 import Synchronization
@@ -25,6 +28,7 @@ final class Answers<Store: RuleStore, Time: Clock>: AnswerSource where Time.Dura
     }
 
     private let kept = Mutex<[String: Kept]>([:])
+    private let status = Mutex<(revision: UInt64, time: ContinuousClock.Instant, status: Status)?>(nil)
 
     init(keeper: Keeper<Store, Time>, tables: KernelTables, unread: UnreadAnswers) {
         self.keeper = keeper
@@ -36,8 +40,17 @@ final class Answers<Store: RuleStore, Time: Clock>: AnswerSource where Time.Dura
     func reload() async -> Result<Reconciliation, Problem> { await keeper.reload() }
     func reconcile() async -> Result<Reconciliation, Problem> { await keeper.reconcile() }
 
-    func status() throws -> Answer {
-        try answer(Endpoint.status) { Answer(ByteBuffer(bytes: JSON.encode(try self.filledStatus($0))), "application/json") }
+    func status(_ query: StatusQuery) throws -> Answer {
+        try answer("\(Endpoint.status) \(query)") { contents in
+            let status = query.part(of: try self.filledStatus(contents))
+            return Answer(ByteBuffer(bytes: JSON.encode(status)), "application/json")
+        }
+    }
+
+    func explain(_ question: PacketQuestion) throws -> Answer {
+        let contents = board.contents
+        let explanation = Explanation(question, contents.loaded, contents.plan)
+        return Answer(ByteBuffer(bytes: JSON.encode(explanation)), "application/json")
     }
 
     func rules() throws -> Answer {
@@ -67,27 +80,28 @@ final class Answers<Store: RuleStore, Time: Clock>: AnswerSource where Time.Dura
         }
     }
 
+    /// The whole status; kept for as long as an answer, since several answers are made of it.
     private func filledStatus(_ contents: StatusBoard.Contents) throws -> Status {
-        contents.status.filled(contents.loaded.configuration, contents.plan.owners, try snapshots())
+        try status.withLock { kept in
+            if let last = kept, last.revision == contents.revision, last.time.duration(to: .now) < Self.lifetime {
+                return last.status
+            }
+            let configuration = contents.loaded.configuration
+            let status = contents.status.filled(
+                configuration, contents.plan, try snapshots(), Self.virtualServices(configuration))
+            kept = (contents.revision, .now, status)
+            return status
+        }
+    }
+
+    private static func virtualServices(_ configuration: Configuration) -> VirtualServices {
+        let marks = Set(configuration.allServices.map(\.mark.value))
+        do {
+            return .read(try VirtualService.readAll { $0.mark.map(marks.contains) ?? false })
+        } catch {
+            return .unknown("\(error)")
+        }
     }
 
     private func snapshots() throws -> [TableSnapshot] { try TableID.ours.compactMap { try tables.snapshot($0) } }
-}
-
-/// What the servers ask.
-protocol AnswerSource: Sendable {
-    /// What the keeper tells, and its events.
-    var board: StatusBoard { get }
-    /// How much of the answers is not read yet.
-    var unread: UnreadAnswers { get }
-    /// The status as JSON.
-    func status() throws -> Answer
-    /// Our rules in the kernel as JSON.
-    func rules() throws -> Answer
-    /// The metrics as Prometheus text.
-    func metrics() throws -> Answer
-    /// Reads the file again.
-    func reload() async -> Result<Reconciliation, Problem>
-    /// Compares and repairs.
-    func reconcile() async -> Result<Reconciliation, Problem>
 }

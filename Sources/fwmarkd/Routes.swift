@@ -1,149 +1,185 @@
 import API
+import FoundationEssentials
 import HTTPTypes
 import Hummingbird
 import Keeper
 import NIOCore
 
-// What is answered where. A request for which there is no route, or of a wrong method, is a problem like any other.
+/// What is answered to which request: the API of DESIGN.md section 6.
+struct Routes<Source: AnswerSource>: HTTPResponder {
+    typealias Context = ClientContext
 
-/// The routes of a Unix socket. `mayAct`: whether it takes requests that change something.
-func readingRouter(_ answers: some AnswerSource, mayAct: Bool) -> Router<ClientContext> {
-    let router = Router(context: ClientContext.self)
-    router.add(middleware: Problems())
-    addReading(router, answers)
-    if mayAct {
-        router.post("\(Endpoint.reload)") { _, _ in response(await answers.reload()) }
-        router.post("\(Endpoint.reconcile)") { _, _ in response(await answers.reconcile()) }
-    } else {
-        for path in [Endpoint.reload, Endpoint.reconcile] {
-            router.post("\(path)") { _, _ in
-                response(
-                    Problem(
-                        title: "Forbidden", status: 403,
-                        detail: "this socket is for reading; \(Endpoint.controlSocket) beside it takes this"))
-            }
-        }
-    }
-    return router
-}
+    let answers: Source
+    let door: Door
 
-/// The routes over TCP: reading alone.
-func httpRouter(_ answers: some AnswerSource) -> Router<ClientContext> {
-    let router = Router(context: ClientContext.self)
-    router.add(middleware: Problems())
-    addReading(router, answers)
-    return router
-}
-
-private func addReading(_ router: Router<ClientContext>, _ answers: some AnswerSource) {
-    router.get("\(Endpoint.status)") { _, _ in response(try answers.status(), answers) }
-    router.get("\(Endpoint.rules)") { _, _ in response(try answers.rules(), answers) }
-    router.get("\(Endpoint.metrics)") { _, _ in response(try answers.metrics(), answers) }
-    router.get("\(Endpoint.events)") { request, context in
-        switch request.uri.queryParameters["follow"] {
-        case nil, "false": past(answers.board.events)
-        case "true": following(answers, user: await context.user())
-        case let other?:
-            response(Problem(title: "Bad Request", status: 400, detail: "follow is \"\(other)\"; expected true or false"))
-        }
-    }
-}
-
-// MARK: - Events
-
-/// Newline-delimited JSON.
-private let linesMediaType = "application/x-ndjson"
-
-private func past(_ events: [StoredEvent]) -> Response {
-    let body = ResponseBody { writer in
-        // One by one: they are not copied for a client that does not read.
-        for event in events { try await writer.write(ByteBuffer(bytes: event.line)) }
-        try await writer.finish(nil)
-    }
-    return Response(status: .ok, headers: [.contentType: linesMediaType], body: body)
-}
-
-private func following(_ answers: some AnswerSource, user: UInt32?) -> Response {
-    guard let follower = answers.board.follow(user: user) else {
-        answers.board.countRefusedRequest()
-        return response(
-            .busy(
-                "there are \(StatusBoard.followerLimit) followers of events already, or \(StatusBoard.followersOfUser) of this user"
-            ))
-    }
-    let body = ResponseBody { writer in
-        // Ends when the daemon stops; writing fails when the client has gone.
-        following: while let step = await follower.next() {
-            switch step {
-            case .events(let events): for event in events { try await writer.write(ByteBuffer(bytes: event.line)) }
-            case .cutOff(let last):
-                try await writer.write(ByteBuffer(bytes: last.line))
-                break following
-            }
-        }
-        try await writer.finish(nil)
-    }
-    return Response(status: .ok, headers: [.contentType: linesMediaType], body: body)
-}
-
-// MARK: - Responses
-
-/// The answer, a piece after the other as the client reads; refused where too much is unread already.
-func response(_ answer: Answer, _ answers: some AnswerSource) -> Response {
-    guard let reading = answers.unread.begin(answer) else {
-        answers.board.countRefusedRequest()
-        return response(.busy("too many answers are not read yet; ask again in a few seconds"))
-    }
-    let body = ResponseBody(contentLength: answer.body.readableBytes) { writer in
-        var rest = answer.body
-        while let piece = rest.readSlice(length: min(1 << 16, rest.readableBytes)), piece.readableBytes > 0 {
-            try await writer.write(piece)
-        }
-        try await writer.finish(nil)
-        withExtendedLifetime(reading) {}
-    }
-    return Response(status: .ok, headers: [.contentType: answer.mediaType], body: body)
-}
-
-func response(_ problem: Problem) -> Response {
-    Response(
-        status: HTTPResponse.Status(code: problem.status, reasonPhrase: problem.title),
-        headers: [.contentType: Problem.mediaType], body: ResponseBody(byteBuffer: ByteBuffer(bytes: JSON.encode(problem))))
-}
-
-private func response(_ result: Result<Reconciliation, Problem>) -> Response {
-    switch result {
-    case .success(let reconciliation):
-        Response(
-            status: .ok, headers: [.contentType: "application/json"],
-            body: ResponseBody(byteBuffer: ByteBuffer(bytes: JSON.encode(reconciliation))))
-    case .failure(let problem): response(problem)
-    }
-}
-
-/// Whatever goes wrong is answered as a problem; every answer is the connection's last.
-struct Problems: RouterMiddleware {
-    func handle(
-        _ request: Request, context: ClientContext, next: (Request, ClientContext) async throws -> Response
-    ) async throws -> Response {
-        var response = await answer(request, context, next)
-        response.headers[.connection] = "close"
-        return response
-    }
-
-    private func answer(
-        _ request: Request, _ context: ClientContext, _ next: (Request, ClientContext) async throws -> Response
-    ) async -> Response {
+    /// The answer; every error is a problem.
+    func respond(to request: Request, context: ClientContext) async throws -> Response {
+        var response: Response
         do {
-            return try await next(request, context)
-        } catch let error as HTTPError {
-            let status = error.status
-            return response(
-                Problem(
-                    title: status.reasonPhrase, status: status.code,
-                    detail: error.body ?? "\(request.method) \(request.uri.path): \(status.reasonPhrase)"))
+            response = try await answer(to: request, context)
+        } catch let parameter as InvalidParameter {
+            response = Response(parameter.problem)
+        } catch let problem as Problem {
+            response = Response(problem)
         } catch {
-            return response(Problem(title: "Internal Server Error", status: 500, detail: "\(error)"))
+            response = Response(Problem(title: "Internal Server Error", status: 500, detail: "\(error)"))
+        }
+        response.headers[.connection] = "close"
+        response.headers[.cacheControl] = "no-store"
+        response.headers[.xContentTypeOptions] = "nosniff"
+        if let name = HTTPField.Name("Referrer-Policy") { response.headers[name] = "no-referrer" }
+        return request.method == .head ? response.createHeadResponse() : response
+    }
+
+    // MARK: - Which resource
+
+    private enum Resource {
+        case page, status, rules, explain, events, description, metrics, reload, reconcile
+
+        var methods: [HTTPRequest.Method] {
+            switch self {
+            case .reload, .reconcile: [.post]
+            default: [.get, .head]
+            }
         }
     }
+
+    private func resource(_ path: String) -> Resource? {
+        switch path {
+        case "/": if case .network = door { .page } else { nil }
+        case Endpoint.status: .status
+        case Endpoint.rules: .rules
+        case Endpoint.explain: .explain
+        case Endpoint.events: .events
+        case Endpoint.description: .description
+        case Endpoint.metrics: .metrics
+        case Endpoint.reload: .reload
+        case Endpoint.reconcile: .reconcile
+        default: nil
+        }
+    }
+
+    private func answer(to request: Request, _ context: ClientContext) async throws -> Response {
+        let resource = resource(request.uri.path)
+        if case .network(let names) = door, resource != .metrics, !names.contains(request.head.authority ?? "") {
+            throw Problem(
+                type: "urn:fwmarkd:problem:host", title: "Misdirected Request", status: 421,
+                detail: "the Host of the request is none of this machine's names; use its address, localhost or its host name")
+        }
+        guard let resource else {
+            throw Problem(
+                title: "Not Found", status: 404, detail: "nothing is here; \(Endpoint.description) lists everything that there is")
+        }
+        guard resource.methods.contains(request.method) else {
+            let allowed = resource.methods.map(\.rawValue).joined(separator: ", ")
+            var response = Response(
+                Problem(title: "Method Not Allowed", status: 405, detail: "this takes \(allowed)"))
+            response.headers[.allow] = allowed
+            return response
+        }
+        return try await answer(resource, request, context)
+    }
+
+    private func answer(_ resource: Resource, _ request: Request, _ context: ClientContext) async throws -> Response {
+        switch resource {
+        case .page: return StatusPage.embedded.response()
+        case .status:
+            let query = try StatusQuery(try parameters(request, StatusQuery.parameters))
+            return try response(try answers.status(query))
+        case .rules: return try response(try answers.rules())
+        case .explain:
+            let question = try PacketQuestion(try parameters(request, PacketQuestion.parameters))
+            return try response(try answers.explain(question))
+        case .events: return try await events(request, context)
+        case .description: return Response(json: ByteBuffer(bytes: PackageResources.openapi_json))
+        case .metrics: return try response(try answers.metrics())
+        case .reload, .reconcile:
+            guard door.mayAct else {
+                throw Problem(
+                    title: "Forbidden", status: 403,
+                    detail: "this is for reading; \(Endpoint.controlSocket) takes what changes something")
+            }
+            let result = resource == .reload ? await answers.reload() : await answers.reconcile()
+            return Response(json: ByteBuffer(bytes: JSON.encode(try result.get())))
+        }
+    }
+
+    /// The values of a request's parameters, each of which it may have once.
+    private func parameters(_ request: Request, _ known: [String]) throws(InvalidParameter) -> (String) -> String? {
+        var values: [String: String] = [:]
+        for (key, value) in request.uri.queryParameters {
+            let name = String(key)
+            guard known.contains(name) else {
+                throw InvalidParameter("query", "unknown parameter; known here: \(known.joined(separator: ", "))")
+            }
+            guard values.updateValue(String(value), forKey: name) == nil else { throw InvalidParameter(name, "more than once") }
+        }
+        return { values[$0] }
+    }
+
+    /// The answer, a piece after the other as the client reads; refused where too much is unread already.
+    private func response(_ answer: Answer) throws -> Response {
+        guard let reading = answers.unread.begin(answer) else {
+            answers.board.countRefusedRequest()
+            throw Problem.busy("too many answers are not read yet; ask again in a few seconds")
+        }
+        let body = ResponseBody(contentLength: answer.body.readableBytes) { writer in
+            var rest = answer.body
+            while let piece = rest.readSlice(length: min(1 << 16, rest.readableBytes)), piece.readableBytes > 0 {
+                try await writer.write(piece)
+            }
+            try await writer.finish(nil)
+            withExtendedLifetime(reading) {}
+        }
+        return Response(status: .ok, headers: [.contentType: answer.mediaType], body: body)
+    }
+
+    // MARK: - Events
+
+    private func events(_ request: Request, _ context: ClientContext) async throws -> Response {
+        let value = try parameters(request, ["follow"])
+        let format = EventFormat(accept: request.headers[.accept], started: answers.board.contents.status.started)
+        let position = format.position(after: request.headers[HTTPField.Name.lastEventID])
+        let body: ResponseBody
+        switch value("follow") {
+        case nil, "false":
+            let events = answers.board.events
+            body = ResponseBody { writer in
+                // One by one: they are not copied for a client that does not read.
+                for event in events where event.event.id > position {
+                    try await writer.write(ByteBuffer(bytes: format.bytes(event)))
+                }
+                try await writer.finish(nil)
+            }
+        case "true": body = try following(format, after: position, user: await context.user())
+        case .some: throw InvalidParameter("follow", "it is true or false")
+        }
+        return Response(status: .ok, headers: [.contentType: format.mediaType], body: body)
+    }
+
+    private func following(_ format: EventFormat, after position: UInt64, user: UInt32?) throws -> ResponseBody {
+        guard let follower = answers.board.follow(user: user, after: position) else {
+            answers.board.countRefusedRequest()
+            throw Problem.busy(
+                "there are \(StatusBoard.followerLimit) followers of events already, or \(StatusBoard.followersOfUser) of this user")
+        }
+        return ResponseBody { writer in
+            if case .serverSent = format { try await writer.write(ByteBuffer(string: "retry: 2000\n\n")) }
+            // Ends when the daemon stops; writing fails when the client has gone.
+            following: while let step = await follower.next() {
+                switch step {
+                case .events(let events): for event in events { try await writer.write(ByteBuffer(bytes: format.bytes(event))) }
+                case .cutOff(let last):
+                    try await writer.write(ByteBuffer(bytes: format.bytes(last)))
+                    break following
+                }
+            }
+            try await writer.finish(nil)
+        }
+    }
+}
+
+extension HTTPField.Name {
+    /// The id of the last server-sent event that a client has seen (WHATWG HTML, "Server-sent events").
+    fileprivate static var lastEventID: HTTPField.Name { HTTPField.Name("Last-Event-ID") ?? .eTag }
 }

@@ -26,9 +26,9 @@ struct Servers<Source: AnswerSource>: Service {
 
     func run() async throws {
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { await serve("status", Endpoint.statusSocket, mode: 0o666, readingRouter(answers, mayAct: false)) }
+            group.addTask { await serve("status", Endpoint.statusSocket, mode: 0o666, Routes(answers: answers, door: .reading)) }
             group.addTask {
-                await serve("control", Endpoint.controlSocket, mode: 0o600, readingRouter(controlAnswers, mayAct: true))
+                await serve("control", Endpoint.controlSocket, mode: 0o600, Routes(answers: controlAnswers, door: .acting))
             }
             group.addTask { await serveHTTP() }
         }
@@ -36,7 +36,7 @@ struct Servers<Source: AnswerSource>: Service {
 
     // MARK: - Unix sockets
 
-    private func serve(_ name: String, _ socket: String, mode: mode_t, _ router: Router<ClientContext>) async {
+    private func serve(_ name: String, _ socket: String, mode: mode_t, _ routes: Routes<Source>) async {
         let path = runtime.socket(socket)
         let server = ListeningServer(name: name, address: path, board: answers.board, log: log)
         var hasTried = false
@@ -50,7 +50,7 @@ struct Servers<Source: AnswerSource>: Service {
             unlink(path)
             try await withThrowingTaskGroup(of: Void.self) { group in
                 let (made, continuation) = AsyncStream.makeStream(of: Void.self)
-                let application = application(router, .unixDomainSocket(path: path)) {
+                let application = application(routes, .unixDomainSocket(path: path)) {
                     // Made under umask 077: until here it was the superuser's alone.
                     chmod(path, mode)
                     listening()
@@ -99,19 +99,19 @@ struct Servers<Source: AnswerSource>: Service {
         let server = ListeningServer(name: "http", address: address.description, board: answers.board, log: log)
         await server.run { listening in
             let bind = BindAddress.hostname(address.address.description, port: Int(address.port))
-            try await application(httpRouter(answers), bind, listening).run()
+            try await application(Routes(answers: answers, door: .network(.own())), bind, listening).run()
         }
     }
 
     private func application(
-        _ router: Router<ClientContext>, _ address: BindAddress, _ whenListening: @escaping @Sendable () -> Void
+        _ routes: Routes<Source>, _ address: BindAddress, _ whenListening: @escaping @Sendable () -> Void
     ) -> some ApplicationProtocol {
         var quiet = log
         // Below that it tells of connections that were cut off, which is what stopping does.
         quiet.logLevel = .critical
         let limits = limits
         return Application(
-            router: router,
+            responder: routes,
             server: .http1(
                 configuration: .init(
                     additionalChannelHandlers: [ConnectionGuard(limits)],
