@@ -9,13 +9,13 @@ extension Configuration {
 
     /// Reads a configuration file and `conf.d/*.yaml` beside it, in the order of their names.
     ///
-    /// - Parameter others: more files, read as if they were in `conf.d`: one that has the name of a file there is read in its place.
+    /// - Parameter others: more files, read as if they were in `conf.d`.
     /// - Throws: all errors of all files. A file that is not there or cannot be read is one.
-    package static func load(path: String, with others: [String] = []) throws(ConfigurationErrors) -> LoadedConfiguration {
+    package static func load(path: String, with others: [AdditionalFile] = []) throws(ConfigurationErrors) -> LoadedConfiguration {
         var draft = ConfigurationDraft()
         var warnings: [String] = []
         let fragments = fragments(beside: path, &draft, &warnings)
-        let paths = [path] + merge(fragments, others)
+        let paths = [path] + AdditionalFile.merge(fragments, others)
         var texts: [ConfigurationText] = []
         var total = 0
         for path in paths {
@@ -76,15 +76,6 @@ extension Configuration {
             if !error.isMissing { draft.add(directory, "cannot be read: \(error.reasonText)") }
         }
         return paths
-    }
-
-    /// Puts other files among those of `conf.d`, by name.
-    private static func merge(_ fragments: [String], _ others: [String]) -> [String] {
-        func name(_ path: String) -> Substring { path.split(separator: "/").last ?? "" }
-        let names = Set(others.map(name))
-        return (fragments.filter { !names.contains(name($0)) } + others).sorted {
-            name($0).utf8.lexicographicallyPrecedes(name($1).utf8)
-        }
     }
 }
 

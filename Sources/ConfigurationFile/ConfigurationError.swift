@@ -35,10 +35,11 @@ package struct ConfigurationErrors: Error, Sendable, Hashable {
 }
 
 extension ConfigurationErrors: CustomStringConvertible {
-    /// A line for each error, and one that counts those that are not shown.
-    package var description: String {
-        var lines = errors.map(\.description)
-        if count > errors.count { lines.append("\(count - errors.count) more errors are not shown") }
-        return lines.joined(separator: "\n")
+    /// A line for each error, and one that counts those that are not kept.
+    package var lines: [String] {
+        errors.map(\.description) + (count > errors.count ? ["\(count - errors.count) more errors are not shown"] : [])
     }
+
+    /// The lines in one text.
+    package var description: String { lines.joined(separator: "\n") }
 }

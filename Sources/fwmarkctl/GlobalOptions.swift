@@ -37,12 +37,12 @@ struct GlobalOptions: ParsableArguments {
 
     /// Reads the configuration.
     ///
-    /// - Throws: a failure with a line for each fault, in the form that editors jump from.
+    /// - Throws: a failure with a line for each error, in the form that editors jump from.
     func load() throws(Failure) -> LoadedConfiguration {
         do {
             return try Configuration.load(path: config)
         } catch {
-            throw Failure(.failure, lines: error.faults.map(\.description))
+            throw Failure(.failure, lines: error.lines)
         }
     }
 

@@ -126,9 +126,14 @@ struct FilesTests {
             "new/30.yaml": "services:\n  - {name: d, mark: 4, addresses: [192.0.2.3], tcp: [80]}\n",
         ]) { directory in
             let loaded = try Configuration.load(
-                path: "\(directory)/fwmarkd.yaml", with: ["\(directory)/new/30.yaml", "\(directory)/new/20.yaml"])
+                path: "\(directory)/fwmarkd.yaml",
+                with: [AdditionalFile(argument: "\(directory)/new/30.yaml"), AdditionalFile(argument: "\(directory)/new/20.yaml")])
             #expect(loaded.configuration.services.map(\.name) == ["a", "b", "d"])
             #expect(loaded.files.map(\.path).last == "\(directory)/new/30.yaml")
+            // Under a name of another file it takes that file's place, whatever its own.
+            let renamed = try Configuration.load(
+                path: "\(directory)/fwmarkd.yaml", with: [AdditionalFile(argument: "10.yaml=\(directory)/new/20.yaml")])
+            #expect(renamed.configuration.services.map(\.name) == ["b", "c"])
         }
     }
 

@@ -6,34 +6,49 @@ import Rules
 
 struct Check: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Read the configuration and print every fault of it.",
+        abstract: "Read the configuration and print every error in it.",
         discussion: """
-            Touches neither the kernel nor the daemon. Each fault is a line on standard error: \
-            file:line:column: path: what is wrong; expected what.
+            Touches neither the kernel nor the daemon. Each error is a line on standard error: \
+            file:line:column: path: what is wrong, and what to write where that helps.
 
-            Exit status: 0 no fault, 1 faults.
+            With --with a file is checked together with the rest before it is put in place: it is read as if it were in conf.d, in \
+            place of the file of its name there. Where a tool has it under a temporary name, say which one it will have: \
+            --with mail.yaml=FILE.
 
-            Example: fwmarkctl check --config ./fwmarkd.yaml
+            Exit status: 0 no errors, 1 errors.
+
+            Examples:
+              fwmarkctl check --config ./fwmarkd.yaml
+              fwmarkctl check --with /tmp/new.yaml
+              fwmarkctl check --with mail.yaml=%s        (for Ansible's validate)
             """)
 
     @OptionGroup var options: GlobalOptions
     @OptionGroup var output: JSONOption
 
+    @Option(
+        name: .customLong("with"), parsing: .singleValue,
+        help: ArgumentHelp("Read this file as if it were in conf.d (several times).", valueName: "[name.yaml=]file"))
+    var others: [String] = []
+
     func run() throws {
         let loaded: LoadedConfiguration
         do {
-            loaded = try Configuration.load(path: options.config)
+            loaded = try Configuration.load(path: options.config, with: others.map(AdditionalFile.init(argument:)))
         } catch {
-            guard output.json else { throw Failure(.failure, lines: error.faults.map(\.description)) }
-            let report = Report(file: options.config, isRight: false, faults: error.faults.map(FaultMessage.init))
+            guard output.json else { throw Failure(.failure, lines: error.lines) }
+            let report = Report(
+                file: options.config, isRight: false, errors: error.errors.map(FileError.init), errorCount: error.count)
             try StandardOutput.write(JSON.encodePretty(report) + [UInt8(ascii: "\n")])
             throw Failure(.failure)
         }
         let configuration = loaded.configuration
         let report = Report(
-            file: options.config, isRight: true, faults: [], files: loaded.files.map(\.path), sha256: loaded.sha256,
-            ftp: configuration.ftp.count, services: configuration.services.count, masquerades: configuration.masquerades.count,
-            rules: Planner.ruleset(for: configuration).ruleCount)
+            file: options.config, isRight: true, errors: [], errorCount: 0, warnings: loaded.warnings,
+            files: loaded.files.map(\.path), sha256: loaded.sha256, ftp: configuration.ftp.count,
+            services: configuration.services.count, masquerades: configuration.masquerades.count,
+            rules: Planner.plan(for: configuration).ruleset.ruleCount)
+        if !output.json { StandardError.write(loaded.warnings.map { "fwmarkctl: \($0)" }) }
         try StandardOutput.write(output.json ? JSON.encodePretty(report) + [UInt8(ascii: "\n")] : Array(report.text.utf8))
     }
 
@@ -41,7 +56,10 @@ struct Check: ParsableCommand {
     private struct Report: Encodable {
         var file: String
         var isRight: Bool
-        var faults: [FaultMessage]
+        var errors: [FileError]
+        /// How many there are; `errors` has the first thousand.
+        var errorCount: Int
+        var warnings: [String]?
         var files: [String]?
         var sha256: String?
         var ftp: Int?
@@ -60,11 +78,11 @@ struct Check: ParsableCommand {
     }
 }
 
-extension FaultMessage {
-    /// A fault as the messages tell it.
-    init(_ fault: Fault) {
+extension FileError {
+    /// An error as the messages tell it.
+    init(_ error: ConfigurationError) {
         self.init(
-            file: fault.position.file, line: fault.position.line, column: fault.position.column, path: fault.path,
-            problem: fault.problem, expected: fault.expected)
+            file: error.position.file, line: error.position.line, column: error.position.column, path: error.path,
+            message: error.message)
     }
 }

@@ -15,6 +15,8 @@ struct Render: ParsableCommand {
               ipvsadm        virtual services on the marks, for ipvsadm -R
               keepalived     the same as sections of keepalived.conf
               vsftpd         the lines that vsftpd.conf on the real servers needs
+              proftpd        the same for proftpd.conf
+              pure-ftpd      the same for pure-ftpd.conf
 
             What cannot be said in the format is told on standard error.
 
@@ -25,7 +27,18 @@ struct Render: ParsableCommand {
 
     enum Format: String, CaseIterable, ExpressibleByArgument {
         case iptablesSave = "iptables-save"
-        case commands, ipvsadm, keepalived, vsftpd
+        case commands, ipvsadm, keepalived, vsftpd, proftpd
+        case pureFTPd = "pure-ftpd"
+
+        /// The FTP server whose configuration it is.
+        var server: FTPServer? {
+            switch self {
+            case .vsftpd: .vsftpd
+            case .proftpd: .proftpd
+            case .pureFTPd: .pureFTPd
+            case .iptablesSave, .commands, .ipvsadm, .keepalived: nil
+            }
+        }
     }
 
     @OptionGroup var options: GlobalOptions
@@ -36,14 +49,14 @@ struct Render: ParsableCommand {
     @Option(help: "The one family that is wanted; both otherwise.")
     var family: Family?
 
-    @Option(help: ArgumentHelp("The one service that is wanted (ipvsadm, keepalived, vsftpd).", valueName: "name"))
+    @Option(help: ArgumentHelp("The one service that is wanted (not with iptables-save and commands).", valueName: "name"))
     var service: String?
 
     func validate() throws {
         if service != nil, format == .iptablesSave || format == .commands {
-            throw ValidationError("--service goes with the formats ipvsadm, keepalived and vsftpd")
+            throw ValidationError("--service does not go with the format \(format.rawValue)")
         }
-        if family != nil, format == .vsftpd { throw ValidationError("--family does not go with the format vsftpd") }
+        if family != nil, format.server != nil { throw ValidationError("--family does not go with the format \(format.rawValue)") }
     }
 
     func run() throws {
@@ -51,26 +64,30 @@ struct Render: ParsableCommand {
         let families = family.map { [$0] } ?? Family.allCases
         switch format {
         case .iptablesSave:
-            try StandardOutput.write(IptablesSave.render(Planner.ruleset(for: configuration), families))
+            try StandardOutput.write(IptablesSave.render(Planner.plan(for: configuration).ruleset, families))
         case .commands:
             try StandardOutput.write(
                 IptablesCommands.render(
-                    Planner.ruleset(for: configuration), families, hookPosition: configuration.daemon.hookPosition))
+                    Planner.plan(for: configuration).ruleset, families, hookPosition: configuration.daemon.hookPosition))
         case .ipvsadm, .keepalived:
             let services = VirtualService.all(of: configuration).filter {
                 families.contains($0.family) && (service.map($0.names.contains) ?? true)
             }
             try checkFound(services.isEmpty, "services")
             try StandardOutput.write(format == .ipvsadm ? Ipvsadm.render(services) : Keepalived.render(services))
-            StandardError.write(services.flatMap(\.remarks).map { "fwmarkctl: \($0)" })
-        case .vsftpd:
-            let services = configuration.ftp.filter { service == nil || $0.name == service }
-            try checkFound(services.isEmpty, "FTP services")
-            try StandardOutput.write(services.map(Vsftpd.render).joined(separator: "\n"))
-            StandardError.write(services.flatMap(Vsftpd.remarks).map { "fwmarkctl: \($0)" })
-            if services.count > 1 {
-                StandardError.note("these are \(services.count) FTP services; choose one with --service for each vsftpd.conf")
-            }
+            StandardError.write(services.flatMap(\.notes).map { "fwmarkctl: \($0)" })
+        case .vsftpd, .proftpd, .pureFTPd:
+            if let server = format.server { try render(configuration.ftp, for: server) }
+        }
+    }
+
+    private func render(_ ftp: [FTPService], for server: FTPServer) throws {
+        let services = ftp.filter { service == nil || $0.name == service }
+        try checkFound(services.isEmpty, "FTP services")
+        try StandardOutput.write(services.map(server.render).joined(separator: "\n"))
+        StandardError.write(services.flatMap(server.notes).map { "fwmarkctl: \($0)" })
+        if services.count > 1 {
+            StandardError.note("these are \(services.count) FTP services; choose one with --service for each server's file")
         }
     }
 

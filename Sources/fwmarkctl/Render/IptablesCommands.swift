@@ -6,17 +6,15 @@ enum IptablesCommands {
     /// The script for the families. It makes the chains, fills them, and leads packets into them last.
     static func render(_ ruleset: Ruleset, _ families: [Family], hookPosition: DaemonSettings.HookPosition) -> String {
         var text = "#!/bin/sh\n# What fwmarkd wants, for a kernel that has none of it yet.\nset -e\n"
-        for family in families {
-            for table in Table.allCases {
-                guard let chains = ruleset.tables[TableID(family, table)] else { continue }
-                let command = "\(family.command)-legacy -w -t \(table)"
-                for chain in chains { text += "\(command) -N \(chain.name)\n" }
-                for chain in chains {
-                    for rule in chain.rules { text += "\(command) -A \(chain.name) \(shellSyntax(rule))\n" }
-                }
-                let verb = hookPosition == .first ? "-I" : "-A"
-                text += "\(command) \(verb) \(table.hook) \(shellSyntax(Ruleset.jump(into: table)))\n"
+        for id in TableID.ours where families.contains(id.family) {
+            guard let chains = ruleset.tables[id] else { continue }
+            let command = "\(id.family.command)-legacy -w -t \(id.table)"
+            for chain in chains { text += "\(command) -N \(chain.name)\n" }
+            for chain in chains {
+                for rule in chain.rules { text += "\(command) -A \(chain.name) \(shellSyntax(rule))\n" }
             }
+            let verb = hookPosition == .first ? "-I" : "-A"
+            for (hook, jump) in ruleset.jumps(id) { text += "\(command) \(verb) \(hook.chain) \(shellSyntax(jump))\n" }
         }
         return text
     }

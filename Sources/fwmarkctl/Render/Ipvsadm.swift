@@ -1,3 +1,4 @@
+import ConfigurationFile
 import Rules
 
 /// Virtual services as lines for `ipvsadm -R`, which takes no comments.
@@ -8,10 +9,18 @@ enum Ipvsadm {
             let selector = "-f \(service.mark)" + (service.family == .ipv6 ? " -6" : "")
             text += "-A \(selector) -s rr -p \(VirtualService.persistence)\n"
             for server in service.realServers {
-                // Masquerading: the way back leads through the director, which translates what the servers open.
-                text += "-a \(selector) -r \(server.family == .ipv6 ? "[\(server)]:0" : "\(server):0") -m -w 1\n"
+                text +=
+                    "-a \(selector) -r \(server.family == .ipv6 ? "[\(server)]:0" : "\(server):0") \(method(service.forwarding)) -w 1\n"
             }
         }
         return text
+    }
+
+    private static func method(_ forwarding: FTPService.Forwarding) -> String {
+        switch forwarding {
+        case .nat: "-m"
+        case .direct: "-g"
+        case .tunnel: "-i"
+        }
     }
 }

@@ -1,3 +1,4 @@
+import ConfigurationFile
 import Rules
 
 /// Virtual services as sections of keepalived.conf(5).
@@ -13,7 +14,7 @@ enum Keepalived {
                 ip_family \(service.family == .ipv4 ? "inet" : "inet6")
                 delay_loop 10
                 lb_algo rr
-                lb_kind NAT
+                lb_kind \(kind(service.forwarding))
                 persistence_timeout \(VirtualService.persistence)
 
             """
@@ -46,8 +47,16 @@ enum Keepalived {
                         connect_timeout 3
                     }
             """
-        // keepalived has no check that speaks SCTP.
-        case .sctp: "        PING_CHECK {\n        }"
+        // keepalived has no check that speaks SCTP, and none for what has no ports.
+        case .sctp, nil: "        PING_CHECK {\n        }"
+        }
+    }
+
+    private static func kind(_ forwarding: FTPService.Forwarding) -> String {
+        switch forwarding {
+        case .nat: "NAT"
+        case .direct: "DR"
+        case .tunnel: "TUN"
         }
     }
 }

@@ -15,6 +15,8 @@ struct VirtualService {
     var realServers: [Address] = []
     /// Whether the mark is set under a mask, so that bits of other programs' can keep IPVS from seeing it.
     var isMasked = false
+    /// How IPVS forwards, as far as the file says.
+    var forwarding = FTPService.Forwarding.nat
 
     /// How long IPVS keeps a client at one real server, in seconds. Without it a client's connections to several ports come to
     /// several servers.
@@ -24,8 +26,9 @@ struct VirtualService {
     static func all(of configuration: Configuration) -> [VirtualService] {
         var services: [VirtualService] = []
         var places: [Key: Int] = [:]
-        func add(_ service: Service, _ realServers: [Prefix]) {
-            for family in Family.allCases where service.addresses.contains(where: { $0.family == family }) {
+        func add(_ service: Service, _ realServers: [Prefix], _ forwarding: FTPService.Forwarding = .nat) {
+            let named = service.addresses.included
+            for family in Family.allCases where named.isEmpty || named.contains(where: { $0.family == family }) {
                 let key = Key(mark: service.mark.value, family: family)
                 let place = places[key] ?? services.count
                 if place == services.count {
@@ -33,13 +36,14 @@ struct VirtualService {
                     services.append(VirtualService(mark: key.mark, family: family, entrance: Entrance(service)))
                 }
                 services[place].names.append(service.name)
+                if forwarding != .nat { services[place].forwarding = forwarding }
                 for server in realServers where server.family == family && server.length == family.bitWidth {
                     if !services[place].realServers.contains(server.address) { services[place].realServers.append(server.address) }
                 }
                 if service.mark.mask != .max { services[place].isMasked = true }
             }
         }
-        for ftp in configuration.ftp { add(ftp.service, ftp.active?.realServers ?? []) }
+        for ftp in configuration.ftp { add(ftp.service, ftp.active?.realServers ?? [], ftp.forwarding) }
         for service in configuration.services { add(service, []) }
         return services
     }
@@ -49,29 +53,30 @@ struct VirtualService {
         var family: Family
     }
 
-    /// A port of a protocol.
+    /// Where a check of the real servers may knock: a port of a protocol, or nowhere.
     struct Entrance {
-        var transport: TransportProtocol
+        var transport: TransportProtocol?
         var port: UInt16
 
-        /// The first port of the service; TCP before the others.
+        /// The first port of the service; TCP before the others. Nowhere if it has none, or whole protocols.
         fileprivate init(_ service: Service) {
-            transport = TransportProtocol.allCases.first { service.ports[$0] != nil } ?? .tcp
-            port = service.ports[transport]?.first?.lower ?? 0
+            let traffic = service.traffic
+            transport = TransportProtocol.allCases.first { (traffic[$0].first ?? .all) != .all }
+            port = transport.flatMap { traffic[$0].first?.lower } ?? 0
         }
     }
 
     /// What a person has to know beside what is rendered.
-    var remarks: [String] {
+    var notes: [String] {
         let name = names.joined(separator: ", ")
-        var remarks: [String] = []
+        var notes: [String] = []
         if realServers.isEmpty {
-            remarks.append("\(name): the file names no real servers of mark \(mark) in \(family); put yours in")
+            notes.append("\(name): the file names no real servers of mark \(mark) in \(family); put yours in")
         }
         if isMasked {
-            remarks.append(
+            notes.append(
                 "\(name): IPVS compares all 32 bits of a mark; packets that bear other bits beside \(mark) do not match")
         }
-        return remarks
+        return notes
     }
 }
