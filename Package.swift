@@ -94,7 +94,8 @@ let package = Package(
         .executableTarget(
             name: "fwmarkctl",
             dependencies: [
-                "Rules", "ConfigurationFile", "Planner", "Netfilter", "Reconciler", "API", "Importer", "XTables", "Doctor",
+                "SystemCalls", "Rules", "ConfigurationFile", "Planner", "Netfilter", "Reconciler", "API", "Importer", "XTables",
+                "Doctor",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -117,7 +118,8 @@ let package = Package(
         .testTarget(
             name: "KeeperTests",
             dependencies: [
-                "FakeKernel", "Keeper", "Reconciler", "Netfilter", "Planner", "ConfigurationFile", "Rules", "API", "Systemd",
+                "FakeKernel", "NamespaceSupport", "Keeper", "Reconciler", "Netfilter", "Planner", "ConfigurationFile", "Rules",
+                "API", "Systemd",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),

@@ -36,6 +36,30 @@ struct MessageTests {
         #expect(throws: (any Error).self) { try JSON.decode(Status.self, from: Array(text.utf8)) }
     }
 
+    @Test("Invisible characters leave the daemon as numbers, and are shown as such and not obeyed")
+    func invisible() throws {
+        let hostile = "a\u{1b}[2J\n<0>b\u{202e}c\u{9b}31m\r\n\u{e000}d\\n\"ü\u{1f600}\0"
+        let event = Event(id: 1, time: time, kind: .drift, message: hostile)
+        let json = JSON.encode(event)
+        #expect(try JSON.decode(Event.self, from: json) == event, "nothing is lost")
+        let text = String(decoding: json, as: UTF8.self)
+        for scalar in text.unicodeScalars {
+            #expect(![.control, .format, .privateUse].contains(scalar.properties.generalCategory), "\(scalar.value)")
+        }
+        let shown = try JSON.decode(Event.self, from: JSON.printableStrings(json)).message
+        #expect(shown == "a\\u001b[2J\\n<0>b\\u202ec\\u009b31m\\r\\n\\ue000d\\n\"ü\u{1f600}\\u0000")
+    }
+
+    @Test("in_sync is 1 while the rules of the configuration in force are there, degraded or not", arguments: Status.State.allCases)
+    func inSync(_ state: Status.State) {
+        var status = status
+        status.state = state
+        let text = PrometheusText(status, Metrics(), nil).text
+        let expected = [.inSync, .degraded].contains(state) ? 1 : 0
+        #expect(text.contains("\nfwmarkd_in_sync \(expected)\n"))
+        #expect(text.contains("\nfwmarkd_state{state=\"\(state.rawValue)\"} 1\n"))
+    }
+
     @Test("Metrics: types, labels with their escapes, whole numbers, and a histogram whose buckets rise")
     func metrics() {
         var metrics = Metrics()

@@ -1,8 +1,10 @@
 import API
 import FakeKernel
 import Foundation
+import NamespaceSupport
 import Netfilter
 import Rules
+import Systemd
 import Testing
 
 @testable import Keeper
@@ -39,27 +41,26 @@ struct BootTests {
             #expect(try await !bench.boot())
             #expect(bench.marks == [80])
             #expect(bench.status.state == .degraded && bench.status.configuration.fallback)
-            #expect(bench.status.configuration.faults.count == (damage == nil ? 1 : 3))
+            #expect(bench.status.configuration.errors.count == (damage == nil ? 1 : 3))
             #expect(bench.status.lastError != nil)
-            #expect(bench.events == [.reloadRefused, .fallback, .started, .applied])
+            #expect(bench.events == [.started, .reloadRefused, .fallback, .applied])
 
             try bench.write(web(81))
             _ = try await bench.keeper.reload().get()
             #expect(bench.marks == [81])
-            #expect(bench.status.state == .inSync && bench.status.configuration.faults == [])
+            #expect(bench.status.state == .inSync && bench.status.configuration.errors == [])
         }
     }
 
-    @Test("A bad file and no last good configuration: every fault is told, and nothing is changed")
+    @Test("A bad file and no last good configuration: every error is told, and nothing is changed")
     func refuses() async throws {
         let bench = try Bench("services:\n  - {name: a, mark: 0}\n  - {mark: 1, addresses: [1.2.3.4/8], tcp: [99999]}\n")
         await #expect(throws: BootFailure.self) { try await bench.boot() }
         do {
             try await bench.boot()
         } catch let failure as BootFailure {
-            for fault in ["fwmarkd.yaml:2:21: services[0].mark: mark 0", "addresses is missing", ":3:", "bits set behind", "99999"]
-            {
-                #expect(failure.description.contains(fault), "\(failure)")
+            for error in ["fwmarkd.yaml:2:21: services[0].mark: ", "addresses", ":3:", "1.2.3.4/8", "99999"] {
+                #expect(failure.description.contains(error), "\(failure)")
             }
             #expect(failure.description.contains("there is no"))
         }
@@ -99,17 +100,87 @@ struct BootTests {
         #expect(try await !bench.boot())
     }
 
-    @Test("A kernel without a target that is needed: named, and the daemon does not start")
+    @Test("A kernel without a target that is needed, and nothing to fall back to: named, and the daemon does not start")
     func missingTarget() async throws {
         let bench = try Bench(web(80))
         bench.kernel.with { $0.missing[.ipv4] = ["the kernel has no target MARK for ipv4; load the module xt_MARK"] }
-        do {
-            try await bench.boot()
-            Issue.record("it started")
-        } catch let failure as BootFailure {
-            #expect(failure.description.contains("no target MARK"))
-        }
+        let failure = await #expect(throws: BootFailure.self) { try await bench.boot() }
+        #expect(failure?.description.contains("no target MARK") == true)
         #expect(bench.kernel.commits == [])
+    }
+
+    @Test("A missing right is told and ends the daemon: no configuration would do")
+    func missingRight() async throws {
+        let bench = try Bench(web(80))
+        bench.kernel.with { $0.snapshotFaults = [NetfilterError(errno: EPERM, "reading")] }
+        let failure = await #expect(throws: BootFailure.self) { try await bench.boot() }
+        #expect(failure?.description.contains("CAP_NET_ADMIN") == true)
+    }
+
+    @Test("A file that the kernel refuses at boot: the last good configuration is applied, and the state is degraded")
+    func kernelRefusesAtBoot() async throws {
+        let bench = try Bench(web(80))
+        try await bench.boot()
+        bench.restart()
+        try bench.write(web(81))
+        bench.damage()
+        bench.kernel.with { $0.faults[mangle] = Array(repeating: .refuse(EINVAL), count: 6) }
+        #expect(try await !bench.boot())
+        #expect(bench.marks == [80] && bench.status.state == .degraded && bench.status.configuration.fallback)
+        #expect(bench.events == [.started, .reloadRefused, .fallback, .applied])
+        #expect(bench.status.warnings.contains { $0.contains("the kernel refuses") })
+        bench.damage()
+        await bench.hint()
+        #expect(bench.marks == [80], "it is guarded")
+        // The next boot finds the same; the kept configuration is not lost by being used.
+        bench.restart()
+        bench.kernel.with { $0.faults[mangle] = Array(repeating: .refuse(EINVAL), count: 6) }
+        bench.damage()
+        #expect(try await !bench.boot())
+        #expect(bench.marks == [80])
+        _ = try await bench.keeper.reload().get()
+        #expect(bench.marks == [81] && bench.status.state == .inSync && bench.status.warnings == [])
+    }
+
+    @Test("A state directory that cannot be made does not keep the daemon from starting, and is told")
+    func noState() async throws {
+        let bench = try Bench(web(80))
+        try Data().write(to: bench.directory.appendingPathComponent("state"))
+        #expect(try await bench.boot())
+        #expect(bench.marks == [80] && bench.status.state == .inSync)
+        #expect(bench.status.warnings.contains { $0.contains("could not be kept for the next boot") })
+        #expect(bench.status.lastError != nil)
+        try bench.write(web(81))
+        let answer = try await bench.keeper.reload().get()
+        #expect(answer.warnings.contains { $0.contains("could not be kept for the next boot") }, "reload says so as well")
+    }
+
+    @Test("A FIFO in place of the last good configuration holds nobody up")
+    func fifoState() async throws {
+        let bench = try Bench("nonsense: 1")
+        try FileManager.default.createDirectory(at: bench.stateFile.deletingLastPathComponent(), withIntermediateDirectories: true)
+        #expect(mkfifo(bench.stateFile.path, 0o600) == 0)
+        let failure = await #expect(throws: BootFailure.self) { try await bench.boot() }
+        #expect(failure?.description.contains("FIFO") == true)
+        bench.restart()
+        try bench.write(web(80))
+        #expect(try await bench.boot())
+        bench.restart()
+        try bench.write("nonsense: 1")
+        #expect(try await !bench.boot(), "it was replaced")
+    }
+
+    @Test("Before the first reconcile is done requests wait, and nothing is told of drift")
+    func requestsDuringBoot() async throws {
+        let bench = try Bench(web(80))
+        #expect(bench.status.state == .starting)
+        #expect(await bench.keeper.work() == nil, "nothing acts before")
+        await bench.keeper.hint(.lock)
+        async let reload = bench.keeper.reload()
+        async let reconcile = bench.keeper.reconcile()
+        try await bench.boot()
+        _ = (try await reload.get(), try await reconcile.get())
+        #expect(bench.events.prefix(2) == [.started, .applied] && !bench.events.contains(.drift))
     }
 
     @Test("The lock is taken at boot: failed, tried again with pauses, and well when it is free")
@@ -122,8 +193,9 @@ struct BootTests {
         await bench.run(for: .seconds(30))
         #expect(bench.status.state == .failed && bench.marks == [])
         #expect(bench.events.count { $0 == .failed } == 1, "one event for one cause")
+        #expect(bench.status.nextAttempt != nil && bench.status.reason?.contains("xtables lock") == true)
         bench.kernel.with { $0.lockIsTaken = 0 }
-        await bench.run(for: .seconds(70))
+        await bench.run(for: .seconds(2))
         #expect(bench.status.state == .inSync && bench.marks == [80])
         #expect(bench.metrics.lockWaits.counts.reduce(0, +) == 1)
     }
@@ -150,30 +222,89 @@ struct ReloadTests {
             Issue.record("the file was accepted")
             return
         }
-        #expect(problem.status == 422 && problem.faults?.map(\.line) == [2, 2, 3])
+        #expect(problem.status == 422 && problem.errors?.map(\.line) == [2, 2, 3])
         #expect(bench.kernel.commits == commits && bench.marks == [80])
-        #expect(bench.status.configuration.faults.count == 3 && bench.status.state == .inSync)
+        #expect(bench.status.configuration.errors.count == 3 && bench.status.state == .inSync)
         #expect(!bench.metrics.isLastReloadGood)
         bench.damage()
-        await bench.keeper.tablesMayHaveChanged()
+        await bench.hint()
         #expect(bench.marks == [80])
     }
 
-    @Test("A kernel that refuses the new rules: an error, the old ones stay, and it is tried again")
+    @Test("A kernel that refuses the new rules: 422 with its reason, the old ones stay and are guarded")
     func kernelRefuses() async throws {
+        let bench = try Bench(web(80))
+        try await bench.boot()
+        bench.kernel.with { $0.missing[.ipv4] = ["the kernel has no match mac"] }
+        try bench.write(web(81))
+        guard case .failure(let problem) = await bench.keeper.reload() else {
+            Issue.record("it succeeded")
+            return
+        }
+        #expect(problem.status == 422 && problem.detail.contains("no match mac") && problem.detail.contains("stays in force"))
+        #expect(bench.marks == [80] && bench.status.state == .inSync && bench.events.last == .reloadRefused)
+        #expect(bench.status.warnings.contains { $0.contains("no match mac") })
+        bench.kernel.with { $0.missing = [:] }
+        bench.damage()
+        await bench.hint()
+        #expect(bench.marks == [80], "guarded as before, and not the refused one")
+        await bench.run(for: .seconds(200))
+        #expect(bench.marks == [80], "what was refused is not tried again by itself")
+        _ = try await bench.keeper.reload().get()
+        #expect(bench.marks == [81] && bench.status.warnings == [])
+    }
+
+    @Test("New rules that the kernel has no memory for now: the old ones are kept, and the new ones follow by themselves")
+    func putOff() async throws {
         let bench = try Bench(web(80))
         try await bench.boot()
         bench.kernel.with { $0.faults[mangle] = Array(repeating: .refuse(ENOMEM), count: 6) }
         try bench.write(web(81))
-        let result = await bench.keeper.reload()
-        guard case .failure(let problem) = result else {
+        guard case .failure(let problem) = await bench.keeper.reload() else {
             Issue.record("it succeeded")
             return
         }
-        #expect(problem.status == 500 && problem.detail.contains("out of memory"))
-        #expect(bench.marks == [80] && bench.status.state == .failed)
+        #expect(problem.status == 503 && problem.detail.contains("out of memory"))
+        #expect(bench.marks == [80] && bench.status.state == .inSync && bench.status.nextAttempt != nil)
         await bench.run(for: .seconds(3))
-        #expect(bench.marks == [81] && bench.status.state == .inSync)
+        #expect(bench.marks == [81] && bench.status.state == .inSync && bench.status.nextAttempt == nil)
+    }
+
+    @Test("Two thousand SIGHUPs and fifty requests that come together are one reload each kind")
+    func coalesced() async throws {
+        let bench = try Bench(web(80))
+        try await bench.boot()
+        for _ in 0..<2000 { await bench.keeper.hangUp() }
+        let before = bench.metrics.reconciles
+        await bench.run(for: .milliseconds(100))
+        func reloads(_ counts: [Metrics.Kind: UInt64]) -> UInt64 {
+            counts.filter { $0.key.trigger == .reload }.values.reduce(0, +)
+        }
+        #expect(reloads(bench.metrics.reconciles) - reloads(before) == 1)
+        let keeper = bench.keeper
+        await withTaskGroup(of: Bool.self) { group in
+            for _ in 0..<50 { group.addTask { (try? await keeper.reload().get()) != nil } }
+            for await isGood in group { #expect(isGood) }
+        }
+        #expect(reloads(bench.metrics.reconciles) - reloads(before) <= 51)
+        #expect(bench.metrics.reconciles.keys.allSatisfy { $0.trigger != .retry })
+    }
+
+    @Test("What triggered a reconcile, and how long it took, is told as it was")
+    func told() async throws {
+        let bench = try Bench(web(80))
+        try await bench.boot()
+        #expect(bench.status.lastReconcile?.trigger == .boot)
+        bench.kernel.with { $0.lockIsTaken = 50 }
+        _ = try await bench.keeper.reload().get()
+        #expect(bench.status.lastReconcile?.trigger == .reload)
+        #expect(bench.status.lastReconcile?.milliseconds == 100, "50 pauses of 2 ms")
+        _ = try await bench.keeper.reconcile().get()
+        #expect(bench.status.lastReconcile?.trigger == .request && bench.status.lastReconcile?.milliseconds == 0)
+        bench.damage()
+        await bench.hint()
+        #expect(bench.status.lastReconcile?.trigger == .lock)
+        #expect(bench.metrics.durations.sum >= 0.1)
     }
 
     @Test("on-stop: the rules stay or go", arguments: [("on-stop: keep", [UInt32(80)]), ("on-stop: remove", [UInt32]())])
@@ -184,5 +315,62 @@ struct ReloadTests {
         #expect(bench.marks == expected)
         #expect(picture(bench.kernel.tables[mangle]).contains(">") == !expected.isEmpty)
         #expect(picture(bench.kernel.tables[mangle]).contains("x"), "what is not ours stays")
+    }
+
+    @Test("Nothing that is asked for puts rules back once stopping has begun")
+    func stopWins() async throws {
+        let bench = try Bench(web(80, daemon: "on-stop: remove"))
+        try await bench.boot()
+        let keeper = bench.keeper
+        await withTaskGroup(of: Void.self) { group in
+            for _ in 0..<20 { group.addTask { _ = await keeper.reload() } }
+            group.addTask { await keeper.stop() }
+            for _ in 0..<20 { group.addTask { _ = await keeper.reconcile() } }
+        }
+        #expect(bench.marks == [])
+        guard case .failure(let problem) = await keeper.reload() else {
+            Issue.record("a stopped daemon reloads")
+            return
+        }
+        #expect(problem == .stopping)
+        #expect(await keeper.work() == nil && bench.marks == [])
+    }
+
+    @Test("Stopping does not wait for the lock, at the start as well")
+    func stopWhileWaiting() async throws {
+        let bench = try Bench(web(80))
+        bench.kernel.with { $0.lockIsTaken = .max }
+        bench.keeper.beginStopping()
+        #expect(try await !bench.boot())
+        await bench.keeper.stop()
+        #expect(bench.clock.now.offset < .milliseconds(10))
+        #expect(!bench.events.contains(.failed), "it was not the lock")
+    }
+
+    @Test("The service manager hears of progress four times in its interval, also while the lock is waited for")
+    func watchdog() async throws {
+        let path = "/tmp/fwmarkd-notify-\(UUID().uuidString)"
+        let manager = try UnixSocket.datagrams(at: path)
+        let notifier = ServiceNotifier(path: path, watchdogInterval: .seconds(4))
+        let bench = try Bench(web(80, daemon: "lock-timeout: 60s"), notifier: notifier)
+        func watchdogs() -> Int {
+            var count = 0
+            while let bytes = manager.receive(seconds: 0), !bytes.isEmpty {
+                if String(decoding: bytes, as: UTF8.self).contains("WATCHDOG=1") { count += 1 }
+            }
+            return count
+        }
+        try await bench.boot()
+        _ = watchdogs()
+        // The queue of the socket is short.
+        var count = 0
+        for _ in 0..<20 {
+            await bench.run(for: .seconds(1))
+            count += watchdogs()
+        }
+        #expect((19...22).contains(count), "\(count)")
+        bench.kernel.with { $0.lockIsTaken = 2500 }
+        _ = try await bench.keeper.reconcile().get()
+        #expect((4...7).contains(watchdogs()), "5 s of waiting")
     }
 }

@@ -25,7 +25,7 @@ struct Events: AsyncParsableCommand {
             if output.json {
                 try StandardOutput.write(line + [UInt8(ascii: "\n")])
             } else {
-                try StandardOutput.write(try Events.text(JSON.decode(Event.self, from: line), style))
+                try StandardOutput.write(try Events.text(JSON.decode(Event.self, from: JSON.printableStrings(line)), style))
             }
         }
     }

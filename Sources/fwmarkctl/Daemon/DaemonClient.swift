@@ -5,7 +5,7 @@ import NIOPosix
 
 /// Asks the daemon over one of its sockets: HTTP/1.1, one request a connection.
 struct DaemonClient {
-    /// The larger of the answers is the status of many thousand services; more than this is no answer of the daemon's.
+    /// The largest of the answers is the status of many thousand services; more than this is no answer of the daemon's.
     private static let bodyLimit = 256 << 20
 
     private let socket: DaemonSocket
@@ -78,18 +78,18 @@ struct DaemonClient {
     /// - Throws: what the daemon says against the request, unless it did as it was asked.
     static func check(_ answer: Answer) throws(Failure) {
         guard answer.status != 200 else { return }
-        guard let problem = try? JSON.decode(Problem.self, from: answer.body) else {
+        guard let problem = try? JSON.decode(Problem.self, from: JSON.printableStrings(answer.body)) else {
             throw Failure("the daemon answers with HTTP status \(answer.status)")
         }
         var lines = ["fwmarkctl: \(problem.title): \(problem.detail)"]
-        lines += (problem.faults ?? []).map(\.text)
+        lines += (problem.errors ?? []).map(\.text)
         throw Failure(.failure, lines: lines)
     }
 
-    /// The message in the answer.
+    /// The message in the answer, for people: its strings are printable.
     static func decode<Message: Decodable>(_ type: Message.Type, _ answer: Answer) throws(Failure) -> Message {
         do {
-            return try JSON.decode(type, from: answer.body)
+            return try JSON.decode(type, from: JSON.printableStrings(answer.body))
         } catch {
             throw Failure("the daemon's answer cannot be read; is it of another version than fwmarkctl \(version)? (\(error))")
         }

@@ -1,9 +1,10 @@
 import API
 import Glibc
+import SystemCalls
 
 /// Which of the daemon's two sockets is meant.
 enum DaemonSocket {
-    /// `status.sock`, which everybody may read from.
+    /// `status.sock`, which everybody may read from; for root `control.sock`, which no other user can fill.
     case reading
     /// `control.sock`, which is the superuser's.
     case acting
@@ -14,12 +15,14 @@ enum DaemonSocket {
         var info = stat()
         let isDirectory = stat(given, &info) == 0 ? info.st_mode & S_IFMT == S_IFDIR : !given.hasSuffix(".sock")
         guard isDirectory else { return given }
-        return given + (given.hasSuffix("/") ? "" : "/") + (self == .reading ? Endpoint.statusSocket : Endpoint.controlSocket)
+        let directory = given + (given.hasSuffix("/") ? "" : "/")
+        let control = directory + Endpoint.controlSocket
+        return self == .acting || geteuid() == 0 && access(control, F_OK) == 0 ? control : directory + Endpoint.statusSocket
     }
 
     /// Why no connection came about, for the person at the terminal.
     func failure(connectingTo path: String, errno number: CInt) -> Failure {
-        let reason = String(cString: strerror(number))
+        let reason = SystemError.text(errno: number)
         return switch number {
         case ENOENT, ECONNREFUSED, ENOTDIR:
             Failure(.notRunning, "fwmarkd is not running (\(path): \(reason)); start it: systemctl start fwmarkd")

@@ -7,6 +7,6 @@ enum RunningDaemon {
     static func find(_ socket: String) async -> Status? {
         let answer = try? await DaemonClient(.reading, at: socket).send(.GET, Endpoint.status, timeout: .seconds(3))
         guard let answer, answer.status == 200 else { return nil }
-        return try? JSON.decode(Status.self, from: answer.body)
+        return try? JSON.decode(Status.self, from: JSON.printableStrings(answer.body))
     }
 }

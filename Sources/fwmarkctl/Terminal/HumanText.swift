@@ -13,7 +13,7 @@ enum HumanText {
     static func bytes(_ number: Double) -> String {
         let units = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]
         var number = number
-        guard number >= 1024 else { return "\(Int(number)) B" }
+        guard number >= 1024 else { return "\(whole(number)) B" }
         var unit = -1
         // 1023.95 would be shown as 1024.0.
         while number >= 1023.95, unit < units.count - 1 {
@@ -23,9 +23,14 @@ enum HumanText {
         return "\(oneDecimal(number)) \(units[unit])"
     }
 
-    /// With one digit behind the point, and none where it is zero.
+    /// The number as it can be shown: what comes from a daemon may be anything, also no number at all.
+    private static func whole(_ number: Double) -> Int {
+        number.isNaN ? 0 : Int(max(-1e15, min(1e15, number)).rounded(.towardZero))
+    }
+
+    /// With one digit after the point, and none where it is zero.
     static func oneDecimal(_ number: Double) -> String {
-        let tenths = Int((number * 10).rounded())
+        let tenths = whole((number * 10).rounded())
         return tenths % 10 == 0 ? "\(tenths / 10)" : "\(tenths / 10).\(tenths % 10)"
     }
 
@@ -37,9 +42,14 @@ enum HumanText {
         return minutes > 0 ? "\(minutes) min" : "\(seconds) s"
     }
 
+    /// The same for a time that has passed since; one in the future is none.
+    static func duration(since time: Date) -> String {
+        duration(seconds: max(0, whole(Date.now.timeIntervalSince(time))))
+    }
+
     /// Local time: `2026-11-25 13:04:08`.
     static func time(_ time: Date) -> String {
-        var seconds = time_t(time.timeIntervalSince1970.rounded(.down))
+        var seconds = time_t(whole(time.timeIntervalSince1970.rounded(.down)))
         var parts = tm()
         localtime_r(&seconds, &parts)
         return withUnsafeTemporaryAllocation(of: CChar.self, capacity: 32) { text in

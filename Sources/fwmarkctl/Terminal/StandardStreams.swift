@@ -1,4 +1,5 @@
 import Glibc
+import SystemCalls
 
 /// Standard output.
 enum StandardOutput {
@@ -14,7 +15,7 @@ enum StandardOutput {
             signal(SIGPIPE, SIG_DFL)
             raise(SIGPIPE)
         }
-        guard number == 0 else { throw Failure(.failure, "writing to standard output: \(String(cString: strerror(number)))") }
+        guard number == 0 else { throw Failure(.failure, "writing to standard output: \(SystemError.text(errno: number))") }
     }
 }
 
@@ -26,7 +27,7 @@ enum StandardError {
         _ = writeAll(Array((lines.joined(separator: "\n") + "\n").utf8), to: STDERR_FILENO)
     }
 
-    /// Writes a remark that is no error.
+    /// Writes a note that is no error.
     static func note(_ message: String) { write(["fwmarkctl: \(message)"]) }
 }
 

@@ -68,12 +68,10 @@ struct StatusText {
 
     private var lines: [String] {
         var lines = head
-        lines += status.configuration.faults.map { style.red("fault") + "    " + $0.text }
+        lines += status.configuration.errors.map { style.red("error") + "    " + $0.text }
         lines += status.warnings.map { style.yellow("warning") + "  " + $0 }
         if let error = status.lastError {
-            // Further lines are faults, which are shown as such as long as they stand.
-            let first = error.message.prefix { $0 != "\n" }
-            lines.append("\(style.bold("error"))    \(HumanText.time(error.time))  \(first)")
+            lines.append("\(style.bold("last error"))  \(HumanText.time(error.time))  \(error.message)")
         }
         if !status.services.isEmpty { lines += [""] + services.lines(columns: columns, style) }
         if !status.masquerades.isEmpty { lines += [""] + masquerades.lines(columns: columns, style) }
@@ -86,14 +84,15 @@ struct StatusText {
         let configuration = status.configuration
         let state =
             switch status.state {
+            case .starting: style.yellow("starting")
             case .inSync: style.green("in sync")
             case .drifted: style.yellow("drifted")
             case .degraded: style.yellow("degraded")
             case .failed: style.red("failed")
             }
-        let uptime = HumanText.duration(seconds: max(0, Int(Date.now.timeIntervalSince(status.started))))
+        let uptime = HumanText.duration(since: status.started)
         var lines = [
-            "\(style.bold("state"))    \(state)\(explanation)",
+            "\(style.bold("state"))    \(state) since \(HumanText.time(status.since))\(explanation)",
             "\(style.bold("daemon"))   fwmarkd \(status.version), process \(status.pid), running for \(uptime)",
             "\(style.bold("file"))     \(configuration.path), read \(HumanText.time(configuration.loaded)), "
                 + "sha256 \(configuration.sha256.prefix(12))",
@@ -110,18 +109,29 @@ struct StatusText {
                 "\(style.bold("change"))   \(HumanText.time(last.time))  \(last.trigger.rawValue): \(result)\(attempts), "
                     + "in \(HumanText.oneDecimal(last.milliseconds)) ms")
         }
+        if status.holdsConnectionTracking {
+            lines.append(
+                "\(style.bold("hold"))     fwmarkd-hold in mangle keeps connection tracking on, so that transfers outlive a flush of nat"
+            )
+        }
+        for server in status.servers where !server.isListening {
+            lines.append("\(style.yellow("server"))   \(server.name) does not listen on \(server.address): \(server.error ?? "")")
+        }
         if let verified = status.lastVerified { lines.append("\(style.bold("verified")) \(HumanText.time(verified))") }
         return lines
     }
 
     private var explanation: String {
         switch status.state {
+        case .starting: "  the first reconcile is under way"
         case .inSync: ""
         case .drifted: "  the kernel differs from the file; see fwmarkctl plan"
         case .degraded: "  the rules are those of the last good configuration; see fwmarkctl check"
-        case .failed: "  the kernel does not have what the file wants"
+        case .failed: "  \(status.reason ?? "the last attempt failed")" + (next.map { "; next attempt \($0)" } ?? "")
         }
     }
+
+    private var next: String? { status.nextAttempt.map { "at " + HumanText.time($0) } }
 
     // MARK: - The tables
 
