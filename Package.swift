@@ -51,8 +51,7 @@ let package = Package(
         .target(name: "Rules"),
         .target(name: "ConfigurationFile", dependencies: ["Rules", "SystemCalls", "CYAML", "CDigest"]),
         .target(name: "Planner", dependencies: ["Rules", "ConfigurationFile"]),
-        .target(
-            name: "Netfilter", dependencies: ["Rules", "CNetfilter", .product(name: "SystemPackage", package: "swift-system")]),
+        .target(name: "Netfilter", dependencies: ["Rules", "SystemCalls", "CNetfilter"]),
         .target(name: "Reconciler", dependencies: ["Rules", "Netfilter"]),
         .target(name: "Importer", dependencies: ["Rules", "ConfigurationFile"]),
         .target(name: "XTables", dependencies: ["Rules", "Netfilter", "CXTables"]),

@@ -19,10 +19,17 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_nat.h>
 #include <linux/netfilter/x_tables.h>
+#include <linux/netfilter/xt_CT.h>
+#include <linux/netfilter/xt_addrtype.h>
 #include <linux/netfilter/xt_comment.h>
+#include <linux/netfilter/xt_connmark.h>
+#include <linux/netfilter/xt_conntrack.h>
+#include <linux/netfilter/xt_iprange.h>
+#include <linux/netfilter/xt_mac.h>
 #include <linux/netfilter/xt_mark.h>
 #include <linux/netfilter/xt_multiport.h>
 #include <linux/netfilter/xt_sctp.h>
+#include <linux/netfilter/xt_state.h>
 #include <linux/netfilter/xt_tcpudp.h>
 #include <linux/netfilter_ipv4/ip_tables.h>
 #include <linux/netfilter_ipv6/ip6_tables.h>
@@ -36,6 +43,12 @@ static inline size_t fwmarkd_xt_align(size_t size) { return XT_ALIGN(size); }
 /* Where the entries begin in the answer to IPT_SO_GET_ENTRIES and IP6T_SO_GET_ENTRIES. */
 static inline size_t fwmarkd_ipt_entries_offset(void) { return offsetof(struct ipt_get_entries, entrytable); }
 static inline size_t fwmarkd_ip6t_entries_offset(void) { return offsetof(struct ip6t_get_entries, entrytable); }
+
+/* struct xt_ct_target_info_v1, which ends with a pointer that only the kernel uses. */
+static inline size_t fwmarkd_ct_size(void) { return sizeof(struct xt_ct_target_info_v1); }
+static inline size_t fwmarkd_ct_helper_offset(void) { return offsetof(struct xt_ct_target_info_v1, helper); }
+static inline size_t fwmarkd_ct_timeout_offset(void) { return offsetof(struct xt_ct_target_info_v1, timeout); }
+static inline size_t fwmarkd_ct_pointer_offset(void) { return offsetof(struct xt_ct_target_info_v1, ct); }
 
 /* Socket options, whose macros are sums that Swift does not evaluate. */
 static const int fwmarkd_ipt_so_get_info = IPT_SO_GET_INFO;

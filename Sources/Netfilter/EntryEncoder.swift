@@ -4,20 +4,19 @@ import Rules
 
 /// Rules as the kernel takes them: an `ipt_entry` or `ip6t_entry`, its matches and its target in one piece.
 ///
-/// The bytes equal those that `iptables-legacy` makes of the rule's text; KernelTests compares them kind by kind. One encoder
+/// The bytes equal those that `iptables-legacy` makes of the rule's text; the tests compare them kind by kind. One encoder
 /// makes one entry after the other in the same memory.
 struct EntryEncoder: ~Copyable {
-    private let layout: EntryLayout
-    /// In which table a jump's target is to be found; nil: jumps bear the chain's name, as libiptc takes them.
-    private let image: TableImage?
-    /// The entry, and room behind it. Aligned as an entry must be.
-    private let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: EntryEncoder.room, alignment: 16)
+    let layout: EntryLayout
+    /// In which table a jump's target is to be found; nil: jumps have the chain's name, as libiptc takes them.
+    let image: TableImage?
+    /// The entry, and room after it. Aligned as an entry must be.
+    let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: EntryEncoder.room, alignment: 16)
     /// How long the entry is.
-    private var count = 0
+    private(set) var count = 0
 
-    /// Room for the longest entry of ours: IPv6, sctp, a comment, source translation; no value of a `Rule` is longer than its
-    /// place.
-    private static let room = 1024
+    /// Room for the longest entry that is made of words.
+    private static let room = 8192
 
     /// An encoder of entries as libiptc takes them.
     init(_ family: Family) {
@@ -39,19 +38,17 @@ struct EntryEncoder: ~Copyable {
     mutating func withEntry<Result>(
         _ rule: KernelRule, _ body: (UnsafeRawBufferPointer) -> Result
     ) throws(NetfilterError) -> Result {
-        switch rule.content {
-        case .rule(let content):
-            try encode(content)
-            put(rule.counters, at: layout.counters)
+        guard var entry = rule.content.entry else {
+            try encode(rule.rule)
+            put(rule.counters.packets, at: layout.counters)
+            put(rule.counters.bytes, at: layout.counters + 8)
             return body(UnsafeRawBufferPointer(rebasing: bytes[..<count]))
-        case .opaque(let content):
-            var entry = content.entry
-            return entry.withUnsafeMutableBytes { entry in
-                entry.storeBytes(of: rule.counters.packets, toByteOffset: layout.counters, as: UInt64.self)
-                entry.storeBytes(of: rule.counters.bytes, toByteOffset: layout.counters + 8, as: UInt64.self)
-                // An array's storage is aligned to 16 bytes at least, an entry to 8.
-                return body(UnsafeRawBufferPointer(entry))
-            }
+        }
+        return entry.withUnsafeMutableBytes { entry in
+            entry.storeBytes(of: rule.counters.packets, toByteOffset: layout.counters, as: UInt64.self)
+            entry.storeBytes(of: rule.counters.bytes, toByteOffset: layout.counters + 8, as: UInt64.self)
+            // An array's storage is aligned to 16 bytes at least, an entry to 8.
+            return body(UnsafeRawBufferPointer(entry))
         }
     }
 
@@ -67,11 +64,17 @@ struct EntryEncoder: ~Copyable {
     /// have; counters do not matter.
     mutating func isEqual(_ rule: borrowing Rule, _ entries: UnsafeRawBufferPointer, _ start: Int, _ end: Int) -> Bool {
         guard (try? encode(rule)) != nil, end - start == count, end <= entries.count,
-            let wanted = bytes.baseAddress, let standing = entries.baseAddress.map({ $0 + start })
+            let wanted = bytes.baseAddress, let found = entries.baseAddress.map({ $0 + start })
         else { return false }
         // All but comefrom and the counters, with which the entry's head ends.
-        return memcmp(wanted, standing, layout.comefrom) == 0
-            && memcmp(wanted + layout.size, standing + layout.size, count - layout.size) == 0
+        return memcmp(wanted, found, layout.comefrom) == 0
+            && memcmp(wanted + layout.size, found + layout.size, count - layout.size) == 0
+    }
+
+    /// Whether the rule's entry is this one, whose counters and `comefrom` are zeros.
+    mutating func isEncoding(_ rule: borrowing Rule, _ entry: [UInt8]) -> Bool {
+        guard (try? encode(rule)) != nil, entry.count == count, let wanted = bytes.baseAddress else { return false }
+        return entry.withUnsafeBytes { $0.baseAddress.map { memcmp(wanted, $0, count) == 0 } ?? false }
     }
 
     // MARK: - The entry itself
@@ -79,20 +82,27 @@ struct EntryEncoder: ~Copyable {
     private mutating func encode(_ rule: borrowing Rule) throws(NetfilterError) {
         clear(0..<layout.size)
         count = layout.size
-        try put(rule.source, at: layout.source, mask: layout.sourceMask, inverted: EntryLayout.sourceInverted)
-        try put(rule.destination, at: layout.destination, mask: layout.destinationMask, inverted: EntryLayout.destinationInverted)
-        put(rule.inInterface, at: layout.inInterface, mask: layout.inInterfaceMask)
-        put(rule.outInterface, at: layout.outInterface, mask: layout.outInterfaceMask)
-        if let transport = rule.transport {
-            put(UInt16(transport.transport.number), at: layout.protocolNumber)
+        try put(rule.match.source, at: layout.source, mask: layout.sourceMask, inverted: EntryLayout.sourceInverted)
+        try put(
+            rule.match.destination, at: layout.destination, mask: layout.destinationMask, inverted: EntryLayout.destinationInverted)
+        put(rule.match.inInterface, layout.inInterface, mask: layout.inInterfaceMask, inverted: EntryLayout.inInterfaceInverted)
+        put(rule.match.outInterface, layout.outInterface, mask: layout.outInterfaceMask, inverted: EntryLayout.outInterfaceInverted)
+        if let transport = rule.match.transport {
+            put(UInt16(transport.number), at: layout.protocolNumber)
             bytes[layout.flags] |= layout.protocolFlag
-            try append(transport)
+            if transport.isInverted { bytes[layout.inversions] |= EntryLayout.protocolInverted }
         }
+        if let isFurtherFragment = rule.match.isFurtherFragment {
+            guard layout.family == .ipv4 else { throw .noWords("an ipv6 table has no match for fragments in its entries") }
+            bytes[layout.flags] |= EntryLayout.fragmentFlag
+            if !isFurtherFragment { bytes[layout.inversions] |= EntryLayout.fragmentInverted }
+        }
+        try append(rule.match.conditions, rule.match.transport)
         if let comment = rule.comment {
             guard comment.utf8.count < Int(XT_MAX_COMMENT_LEN) else {
-                throw NetfilterError(.unencodable, "the comment \"\(comment)\" is longer than \(XT_MAX_COMMENT_LEN - 1) bytes")
+                throw .noWords("the comment \(printable(comment)) is longer than \(XT_MAX_COMMENT_LEN - 1) bytes")
             }
-            let data = appendHeader("comment", revision: 0, dataSize: MemoryLayout<xt_comment_info>.size)
+            let data = try appendHeader("comment", revision: 0, dataSize: MemoryLayout<xt_comment_info>.size)
             put(comment, at: data)
         }
         put(UInt16(count), at: layout.targetOffset)
@@ -107,150 +117,37 @@ struct EntryEncoder: ~Copyable {
         if match.isInverted { bytes[layout.inversions] |= inverted }
     }
 
-    private func put(_ interface: InterfacePattern?, at offset: Int, mask: Int) {
+    private func put(_ interface: InterfaceMatch?, _ offset: Int, mask: Int, inverted: UInt8) {
         guard let interface else { return }
         // As iptables does: the plus sign stays in the name, and the mask leaves it out; else the mask covers the NUL.
-        put(interface.description, at: offset)
-        let compared = interface.isPrefix ? interface.name.utf8.count : interface.name.utf8.count + 1
+        let pattern = interface.pattern
+        put(pattern.description, at: offset)
+        let compared = pattern.isPrefix ? pattern.name.utf8.count : pattern.name.utf8.count + 1
         for index in 0..<compared { bytes[mask + index] = 0xff }
-    }
-
-    // MARK: - Matches
-
-    private mutating func append(_ transport: TransportMatch) throws(NetfilterError) {
-        switch transport.ports {
-        case .any: return
-        case .source(let range): append(transport.transport, source: range, destination: .all)
-        case .destination(let range): append(transport.transport, source: .all, destination: range)
-        case .sources(let ranges): try append(multiport: ranges, XT_MULTIPORT_SOURCE)
-        case .destinations(let ranges): try append(multiport: ranges, XT_MULTIPORT_DESTINATION)
-        }
-    }
-
-    private mutating func append(_ transport: TransportProtocol, source: PortRange, destination: PortRange) {
-        switch transport {
-        case .tcp:
-            var match = xt_tcp()
-            match.spts = (source.lower, source.upper)
-            match.dpts = (destination.lower, destination.upper)
-            appendMatch("tcp", match)
-        case .udp:
-            // Member by member: the structure ends with a byte of padding, which a copy of it would leave to chance.
-            let start = appendHeader("udp", revision: 0, dataSize: MemoryLayout<xt_udp>.size)
-            put(source, at: start + EntryLayout.udpSource)
-            put(destination, at: start + EntryLayout.udpDestination)
-        case .sctp:
-            // Unlike the two others, sctp compares only what its flags name. iptables leaves the rest zero, but for the
-            // types of chunks whose flags it would compare: none, written as 0xff.
-            var match = xt_sctp_info()
-            withUnsafeMutableBytes(of: &match.flag_info) { info in
-                for index in stride(from: 0, to: info.count, by: MemoryLayout<xt_sctp_flag_info>.stride) { info[index] = 0xff }
-            }
-            if source != .all {
-                match.spts = (source.lower, source.upper)
-                match.flags |= UInt32(XT_SCTP_SRC_PORTS)
-            }
-            if destination != .all {
-                match.dpts = (destination.lower, destination.upper)
-                match.flags |= UInt32(XT_SCTP_DEST_PORTS)
-            }
-            appendMatch("sctp", match)
-        }
-    }
-
-    private mutating func append(multiport ranges: [PortRange], _ side: xt_multiport_flags) throws(NetfilterError) {
-        guard ranges.reduce(0, { $0 + TransportMatch.slots(of: $1) }) <= TransportMatch.multiportSlots, !ranges.isEmpty else {
-            throw NetfilterError(
-                .unencodable, "a multiport match has \(TransportMatch.multiportSlots) slots; these ports take more")
-        }
-        let data = appendHeader("multiport", revision: 1, dataSize: MemoryLayout<xt_multiport_v1>.size)
-        // struct xt_multiport_v1: u8 flags, u8 count, u16 ports[15], u8 pflags[15], u8 invert.
-        let ports = data + 2
-        let continued = ports + 2 * TransportMatch.multiportSlots
-        bytes[data] = UInt8(side.rawValue)
-        var slot = 0
-        for range in ranges {
-            put(range.lower, at: ports + 2 * slot)
-            if range.lower != range.upper {
-                bytes[continued + slot] = 1
-                slot += 1
-                put(range.upper, at: ports + 2 * slot)
-            }
-            slot += 1
-        }
-        bytes[data + 1] = UInt8(slot)
-    }
-
-    // MARK: - Targets
-
-    private mutating func append(_ target: Target) throws(NetfilterError) {
-        switch target {
-        case .mark(let mark):
-            appendMatch("MARK", xt_mark_tginfo2(mark: mark.value, mask: mark.mask), revision: 2)
-        case .masquerade:
-            try appendTranslation("MASQUERADE", to: nil)
-        case .sourceNAT(let address):
-            try appendTranslation("SNAT", to: address)
-        case .jump(let chain):
-            try append(jumpTo: chain)
-        case .goTo(let chain):
-            bytes[layout.flags] |= layout.gotoFlag
-            try append(jumpTo: chain)
-        case .returnToCaller: append(verdict: "RETURN", EntryLayout.verdictReturn)
-        case .accept: append(verdict: "ACCEPT", EntryLayout.verdictAccept)
-        case .drop: append(verdict: "DROP", EntryLayout.verdictDrop)
-        }
-    }
-
-    private mutating func append(jumpTo chain: ChainName) throws(NetfilterError) {
-        guard let image else { return append(verdict: chain.text, 0) }
-        guard let verdict = image.verdict(of: chain) else {
-            throw NetfilterError(.unencodable, "there is no chain \(chain) to jump to")
-        }
-        append(verdict: chain.text, verdict)
-    }
-
-    /// libiptc takes a verdict or a chain by its name in the header, and puts the number in when it commits; in the kernel the
-    /// name is empty.
-    private mutating func append(verdict name: String, _ number: Int32) {
-        let data = appendHeader(image == nil ? name : "", revision: 0, dataSize: MemoryLayout<CInt>.size)
-        if image != nil { put(number, at: data) }
-    }
-
-    private mutating func appendTranslation(_ name: String, to address: Address?) throws(NetfilterError) {
-        switch layout.family {
-        case .ipv4:
-            // struct nf_nat_ipv4_multi_range_compat: u32 rangesize, then u32 flags, the first and the last address, ports.
-            let data = appendHeader(name, revision: 0, dataSize: MemoryLayout<nf_nat_ipv4_multi_range_compat>.size)
-            put(UInt32(1), at: data)
-            if let address {
-                put(UInt32(NF_NAT_RANGE_MAP_IPS), at: data + 4)
-                try put(address, at: data + 8)
-                try put(address, at: data + 12)
-            }
-        case .ipv6:
-            // struct nf_nat_range: u32 flags, the first and the last address, ports.
-            let data = appendHeader(name, revision: address == nil ? 0 : 1, dataSize: MemoryLayout<nf_nat_range>.size)
-            if let address {
-                put(UInt32(NF_NAT_RANGE_MAP_IPS), at: data)
-                try put(address, at: data + 4)
-                try put(address, at: data + 20)
-            }
-        }
+        if interface.isInverted { bytes[layout.inversions] |= inverted }
     }
 
     // MARK: - Bytes
 
     /// Appends a match or a target of the data, whose structure is plain memory without padding.
-    private mutating func appendMatch<Data: BitwiseCopyable>(_ name: String, _ data: Data, revision: UInt8 = 0) {
-        let start = appendHeader(name, revision: revision, dataSize: MemoryLayout<Data>.size)
+    mutating func append<Data: BitwiseCopyable>(_ name: String, revision: UInt8, _ data: Data) throws(NetfilterError) {
+        let start = try appendHeader(name, revision: revision, dataSize: MemoryLayout<Data>.size)
         put(data, at: start)
     }
 
-    /// Appends a header and room for its data; returns where the data begin.
-    private mutating func appendHeader(_ name: String, revision: UInt8, dataSize: Int) -> Int {
+    /// Appends a match or a target of these bytes.
+    mutating func append(_ part: ExtensionBytes) throws(NetfilterError) {
+        let start = try appendHeader(part.name, revision: part.revision, dataSize: part.bytes.count)
+        UnsafeMutableRawBufferPointer(rebasing: bytes[start..<start + part.bytes.count]).copyBytes(from: part.bytes)
+    }
+
+    /// Appends a header and zeros for its data; returns where the data begin.
+    mutating func appendHeader(_ name: String, revision: UInt8, dataSize: Int) throws(NetfilterError) -> Int {
         let start = count
         let size = EntryLayout.headerSize + fwmarkd_xt_align(dataSize)
+        guard count + size <= bytes.count, name.utf8.count < EntryLayout.nameSize else {
+            throw .noWords("a rule with \(printable(name)) is too long")
+        }
         count += size
         clear(start..<count)
         put(UInt16(size), at: start)
@@ -263,14 +160,9 @@ struct EntryEncoder: ~Copyable {
         _ = UnsafeMutableRawBufferPointer(rebasing: bytes[range]).initializeMemory(as: UInt8.self, repeating: 0)
     }
 
-    private func put(_ counters: Counters, at offset: Int) {
-        put(counters.packets, at: offset)
-        put(counters.bytes, at: offset + 8)
-    }
-
-    private func put(_ address: Address, at offset: Int) throws(NetfilterError) {
+    func put(_ address: Address, at offset: Int) throws(NetfilterError) {
         guard address.family == layout.family else {
-            throw NetfilterError(.unencodable, "the address \(address) does not belong into an \(layout.family) table")
+            throw .noWords("the address \(address) does not belong into an \(layout.family) table")
         }
         put(addressBits: address.bits, at: offset)
     }
@@ -283,12 +175,12 @@ struct EntryEncoder: ~Copyable {
         }
     }
 
-    private func put(_ range: PortRange, at offset: Int) {
+    func put(_ range: PortRange, at offset: Int) {
         put(range.lower, at: offset)
         put(range.upper, at: offset + MemoryLayout<UInt16>.size)
     }
 
-    private func put(_ text: String, at offset: Int) {
+    func put(_ text: String, at offset: Int) {
         var text = text
         text.withUTF8 { text in
             UnsafeMutableRawBufferPointer(rebasing: bytes[offset..<offset + text.count]).copyMemory(
@@ -296,7 +188,12 @@ struct EntryEncoder: ~Copyable {
         }
     }
 
-    private func put<Value: BitwiseCopyable>(_ value: Value, at offset: Int) {
+    func put<Value: BitwiseCopyable>(_ value: Value, at offset: Int) {
         bytes.storeBytes(of: value, toByteOffset: offset, as: Value.self)
     }
+}
+
+extension NetfilterError {
+    /// The error of a rule that the kernel's structures have no room for.
+    static func noWords(_ message: String) -> NetfilterError { NetfilterError(.unencodable, message) }
 }

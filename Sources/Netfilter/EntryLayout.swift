@@ -76,6 +76,13 @@ struct EntryLayout {
     /// Two u16 each: the first and the last port, in the data of a udp match.
     static let udpSource = offset(\xt_udp.spts)
     static let udpDestination = offset(\xt_udp.dpts)
+    /// u8.
+    static let udpInversions = offset(\xt_udp.invflags)
+
+    /// u16 all, in the data of a conntrack match of revision 3; those of revision 2 are in the same places.
+    static let conntrackMatchFlags = offset(\xt_conntrack_mtinfo3.match_flags)
+    static let conntrackInvertFlags = offset(\xt_conntrack_mtinfo3.invert_flags)
+    static let conntrackStates = offset(\xt_conntrack_mtinfo3.state_mask)
 
     /// Where the data of a match or a target begin, behind its header.
     static let headerSize = MemoryLayout<xt_entry_match>.size

@@ -121,22 +121,16 @@ struct EntryReader {
         return bytes.load(Int32.self, at: target.data)
     }
 
-    /// The rule's remark: the text of its first comment match.
-    var comment: String? {
-        let size = Int(XT_MAX_COMMENT_LEN)
-        return matches.first { isPart($0, "comment", revision: 0, size: size) }.map { text(at: $0.data, size: size) }
-    }
-
     /// The name in an ERROR target, which heads a chain that somebody made and ends the table.
-    var errorName: String? {
+    var errorName: ArraySlice<UInt8>? {
         guard hasName(target, "ERROR"), target.dataSize >= Int(XT_FUNCTION_MAXNAMELEN) else { return nil }
-        return text(at: target.data, size: Int(XT_FUNCTION_MAXNAMELEN))
+        return bytes[target.data..<target.data + Int(XT_FUNCTION_MAXNAMELEN)]
     }
 
     /// The address at an offset within the entry or its parts.
     func address(at offset: Int) -> Address { Address(family: layout.family, bits: addressBits(at: offset)) }
 
-    private func addressBits(at offset: Int) -> UInt128 {
+    func addressBits(at offset: Int) -> UInt128 {
         layout.family == .ipv4
             ? UInt128(UInt32(bigEndian: bytes.load(UInt32.self, at: offset)))
             : UInt128(bigEndian: bytes.load(UInt128.self, at: offset))
@@ -159,19 +153,55 @@ struct EntryReader {
     /// An interface's name and its mask, of which two empty ones mean any interface: `.some(nil)`.
     ///
     /// - Returns: nil for a mask that iptables does not make.
-    func interface(_ offset: Int, mask maskOffset: Int) -> InterfacePattern?? {
+    func interface(_ offset: Int, mask maskOffset: Int, inverted: UInt8) -> InterfaceMatch?? {
         let size = EntryLayout.interfaceSize
         let mask = bytes[start + maskOffset..<start + maskOffset + size]
         let compared = mask.prefix { $0 == 0xff }.count
         guard mask.dropFirst(compared).allSatisfy({ $0 == 0 }) else { return nil }
         let name = text(at: start + offset, size: size)
-        if compared == 0 && name.isEmpty { return .some(nil) }
+        let isInverted = inversions & inverted != 0
+        if compared == 0, !isInverted, name.isEmpty || name == "+" { return .some(nil) }
         let pattern = compared == name.utf8.count + 1 ? name : String(decoding: name.utf8.prefix(compared), as: UTF8.self) + "+"
         guard compared <= name.utf8.count + 1, let match = try? InterfacePattern(parsing: pattern), match.description == pattern
         else { return nil }
         // An exact name that ends with a plus sign is not what iptables makes of it.
         guard match.isPrefix == (compared <= name.utf8.count) else { return nil }
-        return match
+        return InterfaceMatch(match, isInverted: isInverted)
+    }
+
+    // MARK: - Identity
+
+    /// The entry as `KernelRule.Content.entry` has it: without what differs between equal rules.
+    ///
+    /// - Parameter target: what a standard target leads to, as libiptc names it: a chain, a verdict, or nothing.
+    func normalised(target: [UInt8]) -> [UInt8] {
+        var entry = Array(bytes[start..<end])
+        func zero(_ range: Range<Int>) {
+            for index in range { entry[index] = 0 }
+        }
+        zero(layout.comefrom..<layout.comefrom + 4)
+        zero(layout.counters..<layout.counters + 16)
+        for part in matches { zeroAfterName(part, &entry) }
+        zeroAfterName(self.target, &entry)
+        if verdict != nil {
+            let header = targetStart - start
+            let name = header + EntryLayout.headerName
+            zero(name..<name + EntryLayout.nameSize)
+            for (index, byte) in target.prefix(EntryLayout.nameSize - 1).enumerated() { entry[name + index] = byte }
+            zero(header + EntryLayout.headerSize..<header + EntryLayout.headerSize + MemoryLayout<Int32>.size)
+        }
+        return entry
+    }
+
+    private func zeroAfterName(_ part: Part, _ entry: inout [UInt8]) {
+        // In bytes: as a Swift string a name that is not UTF-8 is longer.
+        let name = part.header - start + EntryLayout.headerName
+        var index = name
+        while index < name + EntryLayout.nameSize, entry[index] != 0 { index += 1 }
+        while index < name + EntryLayout.nameSize {
+            entry[index] = 0
+            index += 1
+        }
     }
 }
 

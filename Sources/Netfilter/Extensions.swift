@@ -9,20 +9,38 @@ struct Extension: Hashable {
     let revision: UInt8
 }
 
-/// The matches and targets that rules of ours need of the kernel.
+/// The matches and targets that rules made of words need of the kernel.
 struct Extensions: OptionSet {
-    let rawValue: UInt8
+    let rawValue: UInt32
 
-    static let tcp = Extensions(rawValue: 1 << 0)
-    static let udp = Extensions(rawValue: 1 << 1)
-    static let sctp = Extensions(rawValue: 1 << 2)
-    static let multiport = Extensions(rawValue: 1 << 3)
-    static let comment = Extensions(rawValue: 1 << 4)
-    static let mark = Extensions(rawValue: 1 << 5)
-    static let masquerade = Extensions(rawValue: 1 << 6)
-    static let sourceNAT = Extensions(rawValue: 1 << 7)
+    private static let all: [(kind: Extension.Kind, name: String, revision: UInt8)] = [
+        (.match, "tcp", 0), (.match, "udp", 0), (.match, "sctp", 0), (.match, "multiport", 1), (.match, "comment", 0),
+        (.match, "mark", 1), (.match, "connmark", 1), (.match, "mac", 0), (.match, "conntrack", 3), (.match, "icmp", 0),
+        (.match, "addrtype", 1), (.match, "iprange", 1),
+        (.target, "MARK", 2), (.target, "CONNMARK", 1), (.target, "MASQUERADE", 0), (.target, "SNAT", 0), (.target, "CT", 2),
+    ]
 
-    init(rawValue: UInt8) { self.rawValue = rawValue }
+    init(rawValue: UInt32) { self.rawValue = rawValue }
+
+    private init(_ kind: Extension.Kind, _ name: String) {
+        self.init(rawValue: Extensions.all.firstIndex { $0.kind == kind && $0.name == name }.map { 1 << UInt32($0) } ?? 0)
+    }
+
+    private static let ports = [Extensions(.match, "tcp"), Extensions(.match, "udp"), Extensions(.match, "sctp")]
+    private static let multiport = Extensions(.match, "multiport")
+    private static let comment = Extensions(.match, "comment")
+    private static let packetMark = Extensions(.match, "mark")
+    private static let connectionMark = Extensions(.match, "connmark")
+    private static let mac = Extensions(.match, "mac")
+    private static let conntrack = Extensions(.match, "conntrack")
+    private static let icmp = Extensions(.match, "icmp")
+    private static let addressType = Extensions(.match, "addrtype")
+    private static let addressRange = Extensions(.match, "iprange")
+    private static let mark = Extensions(.target, "MARK")
+    private static let connmark = Extensions(.target, "CONNMARK")
+    private static let masquerade = Extensions(.target, "MASQUERADE")
+    private static let sourceNAT = Extensions(.target, "SNAT")
+    private static let helper = Extensions(.target, "CT")
 
     /// What the rules need.
     init(of rules: [Rule]) {
@@ -33,38 +51,44 @@ struct Extensions: OptionSet {
 
     /// What the rule needs.
     private init(of rule: borrowing Rule) {
-        self = rule.comment == nil ? [] : .comment
-        switch rule.transport?.ports {
-        case .source, .destination:
-            switch rule.transport?.transport {
-            case .tcp: insert(.tcp)
-            case .udp: insert(.udp)
-            case .sctp: insert(.sctp)
-            case nil: break
-            }
-        case .sources, .destinations: insert(.multiport)
-        case .any, nil: break
-        }
+        self = rule.comment == nil ? [] : Extensions.comment
+        for condition in rule.match.conditions { formUnion(Extensions(of: condition, rule.match.transport)) }
         switch rule.target {
-        case .mark: insert(.mark)
-        case .masquerade: insert(.masquerade)
-        case .sourceNAT: insert(.sourceNAT)
-        case .jump, .goTo, .returnToCaller, .accept, .drop: break
+        case .mark: formUnion(Extensions.mark)
+        case .connectionMark: formUnion(Extensions.connmark)
+        case .masquerade: formUnion(Extensions.masquerade)
+        case .sourceNAT: formUnion(Extensions.sourceNAT)
+        case .helper: formUnion(Extensions.helper)
+        case .jump, .goTo, .returnToCaller, .accept, .drop, .queue, .none, .other: break
+        }
+    }
+
+    private init(of condition: Condition, _ transport: ProtocolMatch?) {
+        switch condition {
+        case .ports(let ports) where ports.isMultiport: self = Extensions.multiport
+        case .ports, .tcpFlags:
+            switch transport?.number {
+            case TransportProtocol.udp.number: self = Extensions.ports[1]
+            case TransportProtocol.sctp.number: self = Extensions.ports[2]
+            default: self = Extensions.ports[0]
+            }
+        case .icmp: self = Extensions.icmp
+        case .mark: self = Extensions.packetMark
+        case .connectionMark: self = Extensions.connectionMark
+        case .mac: self = Extensions.mac
+        case .connectionState: self = Extensions.conntrack
+        case .addressType: self = Extensions.addressType
+        case .addressRange: self = Extensions.addressRange
+        case .set, .other: self = []
         }
     }
 
     /// Each by its name and revision.
     func list(_ family: Family) -> [Extension] {
-        let all: [(Extensions, Extension)] = [
-            (.tcp, Extension(kind: .match, name: "tcp", revision: 0)),
-            (.udp, Extension(kind: .match, name: "udp", revision: 0)),
-            (.sctp, Extension(kind: .match, name: "sctp", revision: 0)),
-            (.multiport, Extension(kind: .match, name: "multiport", revision: 1)),
-            (.comment, Extension(kind: .match, name: "comment", revision: 0)),
-            (.mark, Extension(kind: .target, name: "MARK", revision: 2)),
-            (.masquerade, Extension(kind: .target, name: "MASQUERADE", revision: 0)),
-            (.sourceNAT, Extension(kind: .target, name: "SNAT", revision: family == .ipv4 ? 0 : 1)),
-        ]
-        return all.filter { contains($0.0) }.map(\.1)
+        Extensions.all.enumerated().filter { rawValue & 1 << UInt32($0.offset) != 0 }.map { _, part in
+            let isSix = family == .ipv6
+            let name = part.name == "icmp" && isSix ? "icmp6" : part.name
+            return Extension(kind: part.kind, name: name, revision: part.name == "SNAT" && isSix ? 1 : part.revision)
+        }
     }
 }

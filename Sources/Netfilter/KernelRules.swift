@@ -2,7 +2,7 @@ import CNetfilter
 import Glibc
 package import Rules
 
-/// Rules in order: such as stand in the kernel, of which each is decoded when it is looked at, or such as are wanted.
+/// Rules in order: those in the kernel, of which each is decoded when it is looked at, or those that are wanted.
 package struct KernelRules: RandomAccessCollection, Sendable {
     private enum Storage: Sendable {
         case entries(TableImage, Range<Int>)
@@ -37,12 +37,12 @@ package struct KernelRules: RandomAccessCollection, Sendable {
     package subscript(index: Int) -> KernelRule {
         switch storage {
         case .entries(let image, let entries): image.rule(entries.lowerBound + index)
-        case .rules(let rules): KernelRule(.rule(rules[index]))
+        case .rules(let rules): KernelRule(rules[index])
         case .values(let rules): rules[index]
         }
     }
 
-    /// The numbers of the rules that lead into a chain of ours.
+    /// The numbers of the rules that lead into a chain of ours, matching or not.
     package var leadingIntoOurChains: [Int] {
         guard case .entries(let image, let entries) = storage else {
             return indices.filter { self[$0].content.chain?.isOurs == true }
@@ -70,7 +70,7 @@ package struct KernelRules: RandomAccessCollection, Sendable {
                 commonEnds(with: wanted) { left, right in
                     let number = entries.lowerBound + left
                     return encoder.isEqual(rules[right], bytes, image.offsets[number], image.offsets[number + 1])
-                        || self[left].content == .rule(rules[right])
+                        || self[left].content == KernelRule.Content(rules[right])
                 }
             }
         }

@@ -1,6 +1,7 @@
 import CNetfilter
 import Glibc
 package import Rules
+import SystemCalls
 
 /// The kernel's legacy x_tables in the network namespace of the calling thread.
 ///
@@ -35,13 +36,14 @@ package struct KernelTables: Sendable {
         // The thread's own entry: /proc/net shows the namespace of the process's first thread.
         let path = "/proc/thread-self/net/\(id.family == .ipv4 ? "ip_tables_names" : "ip6_tables_names")"
         let names: [UInt8]
-        do {
-            names = try readAll(path)
+        do throws(SystemError) {
+            // The file lists five names of at most 31 bytes at most.
+            names = try Descriptor(opening: path, O_RDONLY).read(upTo: 4096, path)
         } catch {
             switch error.errno {
             case ENOENT: return false
             case EACCES: return true
-            default: throw error
+            default: throw NetfilterError(errno: error.errno ?? 0, error.doing)
             }
         }
         return names.split(separator: UInt8(ascii: "\n")).contains { $0.elementsEqual(id.table.rawValue.utf8) }
@@ -77,31 +79,20 @@ package struct KernelTables: Sendable {
     /// Makes the changes in libiptc's copy of the table, ready to be committed.
     package func prepare(_ id: TableID, _ edits: [TableEdit]) throws(NetfilterError) -> PreparedTable {
         let handle = try TableHandle(id)
-        try handle.apply(edits)
-        return PreparedTable(handle)
-    }
-
-    private func readAll(_ path: String) throws(NetfilterError) -> [UInt8] {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw .last("reading \(path)") }
-        defer { close(descriptor) }
-        var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 4096)
-        while true {
-            let count = read(descriptor, &chunk, chunk.count)
-            guard count >= 0 else { throw .last("reading \(path)") }
-            guard count > 0 else { return bytes }
-            bytes.append(contentsOf: chunk[..<count])
-        }
+        let leftOut = try handle.apply(edits)
+        return PreparedTable(handle, leftOut: leftOut)
     }
 }
 
 /// A changed table that waits for its commit. Dropping it changes nothing.
 package final class PreparedTable {
     private var handle: TableHandle?
+    /// What could not be done, with the reason; all else is prepared.
+    package let leftOut: [LeftOutEdit]
 
-    init(_ handle: consuming TableHandle) {
+    init(_ handle: consuming TableHandle, leftOut: [LeftOutEdit]) {
         self.handle = consume handle
+        self.leftOut = leftOut
     }
 
     /// Writes the table into the kernel; once.

@@ -1,21 +1,21 @@
 import Glibc
-import SystemPackage
+import SystemCalls
 
 /// What went wrong between fwmarkd and the kernel's tables.
 package struct NetfilterError: Error, Sendable, Hashable {
     /// What a caller decides on.
-    package enum Code: Sendable, Hashable {
+    package enum Code: Sendable, Hashable, CaseIterable {
         /// CAP_NET_ADMIN or CAP_NET_RAW is missing.
         case notPermitted
-        /// This kernel has no legacy x_tables, or no such table.
+        /// This kernel has no legacy x_tables, no such table, or no such match or target.
         case notSupported
-        /// The table changed between reading and writing (EAGAIN); reading again may help.
+        /// The table changed between reading and writing (EAGAIN).
         case changedMeanwhile
-        /// The kernel refused the table or a part of it (EINVAL, ELOOP, ENOENT …).
+        /// The kernel refused the table or a part of it (EINVAL, ELOOP …). Another program's commit may be the cause.
         case refused
         /// The kernel had no memory.
         case outOfMemory
-        /// Somebody else held the xtables lock for too long.
+        /// Another program held the xtables lock for too long.
         case lockTimeout
         /// The lock file could not be opened.
         case lockUnavailable
@@ -25,6 +25,14 @@ package struct NetfilterError: Error, Sendable, Hashable {
         case unencodable
         /// Anything else.
         case other
+
+        /// Whether the same fails until somebody changes the system or the configuration. All other errors may pass.
+        package var isPermanent: Bool {
+            switch self {
+            case .notPermitted, .notSupported, .unencodable: true
+            case .changedMeanwhile, .refused, .outOfMemory, .lockTimeout, .lockUnavailable, .malformed, .other: false
+            }
+        }
     }
 
     /// What a caller decides on.
@@ -53,7 +61,7 @@ extension NetfilterError {
 
     /// The error of a number, while `doing`.
     package init(errno: CInt, _ doing: String) {
-        let plain = Errno(rawValue: errno).description
+        let plain = SystemError.text(errno: errno)
         switch errno {
         case EPERM, EACCES:
             self.init(
@@ -66,11 +74,13 @@ extension NetfilterError {
                     + "CONFIG_NETFILTER_XTABLES_LEGACY (Linux 6.17 and later leave it out by default)")
         case EAFNOSUPPORT:
             self.init(.notSupported, errno: errno, "\(doing): \(plain); the kernel runs without this family (ipv6.disable=1?)")
+        case ENOENT, EPROTONOSUPPORT, EOPNOTSUPP:
+            self.init(.notSupported, errno: errno, "\(doing): the kernel lacks a match or a target (\(plain))")
         case EAGAIN:
             self.init(.changedMeanwhile, errno: errno, "\(doing): the table changed meanwhile (\(plain))")
         case ENOMEM:
             self.init(.outOfMemory, errno: errno, "\(doing): the kernel is out of memory (\(plain))")
-        case EINVAL, ELOOP, ENOENT, EPROTONOSUPPORT, EOPNOTSUPP:
+        case EINVAL, ELOOP:
             self.init(.refused, errno: errno, "\(doing): refused by the kernel (\(plain))")
         default:
             self.init(.other, errno: errno, "\(doing): \(plain)")

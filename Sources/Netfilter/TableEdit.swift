@@ -12,16 +12,39 @@ package enum TableEdit: Sendable, Hashable {
     case insert(ChainName, Int, KernelRule)
     /// Takes the rule of that number out.
     case delete(ChainName, Int)
-    /// Takes the rule of that number out of a chain that is not ours, if it is one of our jumps; refused otherwise. Somebody who
-    /// skips the lock may have changed the chain since the number was found.
-    case deleteJump(ChainName, Int)
-    /// Takes the rule of that number out of a chain that is not ours, if it says this; refused otherwise. The rule leads into no
-    /// chain.
-    case deleteOriginal(ChainName, Int, KernelRule.Content)
+    /// Takes the rule of that number out of a chain that is not ours, if it says this; refused otherwise. Somebody who skips the
+    /// lock may have changed the chain since the number was found.
+    case deleteForeign(ChainName, Int, KernelRule.Content)
     /// Takes all rules out of a chain.
     case flush(ChainName)
     /// Takes away an empty chain that nothing leads to.
     case deleteChain(ChainName)
+}
+
+extension TableEdit {
+    /// The chain that it changes.
+    package var chain: ChainName {
+        switch self {
+        case .createChain(let chain), .append(let chain, _), .appendAll(let chain, _), .insert(let chain, _, _),
+            .delete(let chain, _),
+            .deleteForeign(let chain, _, _), .flush(let chain), .deleteChain(let chain):
+            chain
+        }
+    }
+}
+
+/// An edit that could not be made, and why.
+package struct LeftOutEdit: Error, Sendable, Hashable {
+    /// What was to be done.
+    package let edit: TableEdit
+    /// Why it was not.
+    package let reason: NetfilterError
+
+    /// An edit that could not be made for this reason.
+    package init(_ edit: TableEdit, _ reason: NetfilterError) {
+        self.edit = edit
+        self.reason = reason
+    }
 }
 
 extension TableEdit: CustomStringConvertible {
@@ -32,7 +55,7 @@ extension TableEdit: CustomStringConvertible {
         case .append(let chain, let rule): "-A \(chain) \(rule.content)"
         case .appendAll(let chain, let rules): "-A \(chain) (\(rules.count) rules)"
         case .insert(let chain, let index, let rule): "-I \(chain) \(index + 1) \(rule.content)"
-        case .delete(let chain, let index), .deleteJump(let chain, let index), .deleteOriginal(let chain, let index, _):
+        case .delete(let chain, let index), .deleteForeign(let chain, let index, _):
             "-D \(chain) \(index + 1)"
         case .flush(let chain): "-F \(chain)"
         case .deleteChain(let chain): "-X \(chain)"

@@ -1,6 +1,7 @@
 import CNetfilter
 import Glibc
 import Rules
+import SystemCalls
 
 /// libiptc's copy of a table, to be changed and committed once.
 ///
@@ -14,7 +15,7 @@ struct TableHandle: ~Copyable {
     init(_ id: TableID) throws(NetfilterError) {
         errno = 0
         guard let handle = id.family == .ipv4 ? iptc_init(id.table.rawValue) : ip6tc_init(id.table.rawValue) else {
-            throw .last("opening \(id)")
+            throw .table(id, "opening \(id)")
         }
         self.handle = handle
         self.id = id
@@ -25,15 +26,26 @@ struct TableHandle: ~Copyable {
     }
 
     /// Makes the changes in the copy, in order.
-    func apply(_ edits: [TableEdit]) throws(NetfilterError) {
+    ///
+    /// - Returns: those that libiptc or the kernel's structures do not allow, with the reason; all others are made.
+    /// - Throws: `changedMeanwhile` where the copy is not what the changes were computed from.
+    func apply(_ edits: [TableEdit]) throws(NetfilterError) -> [LeftOutEdit] {
         var encoder = EntryEncoder(id.family)
-        for edit in edits { try apply(edit, &encoder) }
+        var leftOut: [LeftOutEdit] = []
+        for edit in edits {
+            do throws(NetfilterError) {
+                try apply(edit, &encoder)
+            } catch {
+                guard error.code != .changedMeanwhile, error.code != .outOfMemory else { throw error }
+                leftOut.append(LeftOutEdit(edit, error))
+            }
+        }
+        return leftOut
     }
 
     /// Makes one change in the copy.
-    ///
-    /// - Throws: `refused` when libiptc cannot do it (no such chain, no such rule, a chain still in use), `unencodable`.
     private func apply(_ edit: TableEdit, _ encoder: inout EntryEncoder) throws(NetfilterError) {
+        errno = 0
         let isDone =
             switch edit {
             case .createChain(let name):
@@ -46,29 +58,20 @@ struct TableHandle: ~Copyable {
                 try insert(rule, into: name, at: index, &encoder)
             case .delete(let name, let index):
                 delete(index, from: name)
-            case .deleteJump(let name, let index):
-                if try isOurJump(index, in: name) {
-                    delete(index, from: name)
-                } else {
-                    throw NetfilterError(
-                        .changedMeanwhile,
-                        "preparing \(id): rule \(index + 1) of \(name) is no longer our jump; another program writes without the lock"
-                    )
-                }
-            case .deleteOriginal(let name, let index, let content):
-                if try says(content, index, in: name) {
-                    delete(index, from: name)
-                } else {
-                    throw NetfilterError(
-                        .changedMeanwhile,
-                        "preparing \(id): rule \(index + 1) of \(name) has changed; another program writes without the lock")
-                }
+            case .deleteForeign(let name, let index, let content):
+                try delete(content, index, from: name, &encoder)
             case .flush(let name):
                 withLabel(name) { id.family == .ipv4 ? iptc_flush_entries($0, handle) : ip6tc_flush_entries($0, handle) }
             case .deleteChain(let name):
                 withLabel(name) { id.family == .ipv4 ? iptc_delete_chain($0, handle) : ip6tc_delete_chain($0, handle) }
             }
-        guard isDone == 1 else { throw .last("preparing \(id): \(edit)") }
+        guard isDone != 1 else { return }
+        // libiptc's own words for these: no such chain or rule, a chain that has rules, one that is led to.
+        let number = errno
+        if number == ENOENT || number == EINVAL || number == EMLINK || number == ENOTEMPTY || number == EEXIST || number == E2BIG {
+            throw NetfilterError(.refused, errno: number, "preparing \(id): \(edit): \(SystemError.text(errno: number))")
+        }
+        throw NetfilterError(errno: number, "preparing \(id): \(edit)")
     }
 
     private func delete(_ index: Int, from name: ChainName) -> CInt {
@@ -78,39 +81,37 @@ struct TableHandle: ~Copyable {
         }
     }
 
-    private func isOurJump(_ index: Int, in name: ChainName) throws(NetfilterError) -> Bool {
-        guard let (entry, target) = standing(index, in: name) else { return false }
-        let comment = try EntryReader(entry, at: 0, EntryLayout.of(id.family)).comment
-        return comment == Ruleset.jumpComment && ChainName(fromKernel: target).isOurs
+    /// Takes the rule out if it says this.
+    private func delete(
+        _ content: KernelRule.Content, _ index: Int, from name: ChainName, _ encoder: inout EntryEncoder
+    ) throws(NetfilterError) -> CInt {
+        guard let found = try entry(index, in: name), try encoder.withEntry(KernelRule(content), { $0.elementsEqual(found) }) else {
+            throw NetfilterError(
+                .changedMeanwhile,
+                "preparing \(id): rule \(index + 1) of \(name) has changed; another program writes without the lock")
+        }
+        return delete(index, from: name)
     }
 
-    private func says(_ content: KernelRule.Content, _ index: Int, in name: ChainName) throws(NetfilterError) -> Bool {
-        guard let (entry, _) = standing(index, in: name) else { return false }
-        let decoder = EntryDecoder(family: id.family) { _ in nil }
-        return decoder.decode(try EntryReader(entry, at: 0, EntryLayout.of(id.family))).content == content
-    }
-
-    /// The rule of that number, and its target's name as libiptc knows it.
-    private func standing(_ index: Int, in name: ChainName) -> (entry: [UInt8], target: String)? {
-        let (entry, target) = withLabel(name) { label in
+    /// The rule of that number in the copy, as `KernelRule.Content.entry` has it.
+    private func entry(_ index: Int, in name: ChainName) throws(NetfilterError) -> [UInt8]? {
+        let found: (entry: [UInt8], target: [UInt8])? = withLabel(name) { label in
             // libiptc asks for the very pointer that its iteration gave.
             if id.family == .ipv4 {
                 var entry = iptc_first_rule(label, handle)
                 for _ in 0..<index { entry = entry.flatMap { iptc_next_rule($0, handle) } }
-                return (
-                    entry.map { Array(UnsafeRawBufferPointer(start: $0, count: Int($0.pointee.next_offset))) },
-                    entry.flatMap { iptc_get_target($0, handle) }.map { String(cString: $0) }
-                )
+                guard let entry, let target = iptc_get_target(entry, handle) else { return nil }
+                let bytes = UnsafeRawBufferPointer(start: entry, count: Int(entry.pointee.next_offset))
+                return (Array(bytes), nameBytes(target))
             }
             var entry = ip6tc_first_rule(label, handle)
             for _ in 0..<index { entry = entry.flatMap { ip6tc_next_rule($0, handle) } }
-            return (
-                entry.map { Array(UnsafeRawBufferPointer(start: $0, count: Int($0.pointee.next_offset))) },
-                entry.flatMap { ip6tc_get_target($0, handle) }.map { String(cString: $0) }
-            )
+            guard let entry, let target = ip6tc_get_target(entry, handle) else { return nil }
+            let bytes = UnsafeRawBufferPointer(start: entry, count: Int(entry.pointee.next_offset))
+            return (Array(bytes), nameBytes(target))
         }
-        guard let entry, let target else { return nil }
-        return (entry, target)
+        guard let found else { return nil }
+        return try EntryReader(found.entry, at: 0, EntryLayout.of(id.family)).normalised(target: found.target)
     }
 
     private func insert(
@@ -148,10 +149,14 @@ struct TableHandle: ~Copyable {
     }
 }
 
+private func nameBytes(_ name: UnsafePointer<CChar>) -> [UInt8] {
+    Array(UnsafeRawBufferPointer(start: name, count: strlen(name)))
+}
+
 /// Calls `body` with the name in the 32 bytes that libiptc reads whole (`xt_chainlabel`).
 private func withLabel<Result>(_ name: ChainName, _ body: (UnsafePointer<CChar>) -> Result) -> Result {
     withUnsafeTemporaryAllocation(of: CChar.self, capacity: MemoryLayout<xt_chainlabel>.size) { label in
-        copyName(name.text, into: UnsafeMutableRawBufferPointer(label))
+        name.store(into: UnsafeMutableRawBufferPointer(label))
         return body(UnsafePointer(label.baseAddress.unsafelyUnwrapped))
     }
 }

@@ -68,7 +68,8 @@ final class TableImage: Sendable {
 
     /// The rule in the entry of that number.
     func rule(_ number: Int) -> KernelRule {
-        EntryDecoder(family: id.family, chain: chain(at:)).decode(entry(number))
+        var decoder = EntryDecoder(id.family, chain: chain(at:))
+        return decoder.decode(entry(number))
     }
 
     /// The chain to which the entry of that number leads.
@@ -80,7 +81,7 @@ final class TableImage: Sendable {
     /// The policy in the entry of that number.
     func policy(_ number: Int) -> ChainSnapshot.Policy {
         let entry = entry(number)
-        return ChainSnapshot.Policy(verdict: entry.verdict == EntryLayout.verdictDrop ? "DROP" : "ACCEPT", counters: entry.counters)
+        return ChainSnapshot.Policy(verdict: entry.verdict == EntryLayout.verdictDrop ? .drop : .accept, counters: entry.counters)
     }
 
     private func entry(_ number: Int) -> EntryReader {
@@ -108,13 +109,12 @@ private struct TableWalk {
 
     /// The built-in chains of `valid_hooks`, by the offset of their first entry.
     private var hooks: [Int: (name: ChainName, policy: Int)] {
-        let names = ["PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"]  // enum nf_inet_hooks, linux/netfilter.h
         var hooks: [Int: (name: ChainName, policy: Int)] = [:]
         withUnsafeBytes(of: info.hook_entry) { starts in
             withUnsafeBytes(of: info.underflow) { policies in
-                for (hook, name) in names.enumerated() where info.valid_hooks & (1 << UInt32(hook)) != 0 {
+                for (hook, name) in Hook.allCases.map(\.chain).enumerated() where info.valid_hooks & (1 << UInt32(hook)) != 0 {
                     hooks[start + Int(starts.load(fromByteOffset: 4 * hook, as: UInt32.self))] =
-                        (ChainName(fromKernel: name), start + Int(policies.load(fromByteOffset: 4 * hook, as: UInt32.self)))
+                        (name, start + Int(policies.load(fromByteOffset: 4 * hook, as: UInt32.self)))
                 }
             }
         }
@@ -136,9 +136,9 @@ private struct TableWalk {
             } else if let name = entry.errorName {
                 try close(open, before: number)
                 // The table's last entry has an ERROR target too, and heads no chain.
-                open = entry.end < bytes.count ? (ChainName(fromKernel: name), nil, number + 1) : nil
+                open = entry.end < bytes.count ? (ChainName(bytes: name), nil, number + 1) : nil
             } else if open == nil {
-                throw .malformed("a rule stands outside of any chain", offset)
+                throw .malformed("a rule is outside of any chain", offset)
             }
             offset = entry.end
         }

@@ -101,16 +101,20 @@ struct TableSocket: ~Copyable {
         switch errno {
         case EPROTONOSUPPORT: return "the kernel's \(part.kind) \(part.name) has no revision \(part.revision) for \(family)"
         case ENOENT:
-            return "the kernel has no \(part.kind) \(part.name) for \(family); "
-                + "load the module \(family == .ipv4 ? "ipt" : "ip6t")_\(part.name)"
+            return "the kernel has no \(part.kind) \(part.name) for \(family); load the module xt_\(part.name)"
         default: return nil
         }
     }
 
-    private func tableError(_ doing: String, _ table: Table) -> NetfilterError {
-        let number = errno
+    private func tableError(_ doing: String, _ table: Table) -> NetfilterError { .table(TableID(family, table), doing) }
+}
+
+extension NetfilterError {
+    /// The error that opening or reading the table has just left in errno, while `doing`.
+    static func table(_ id: TableID, _ doing: String) -> NetfilterError {
+        let number = Glibc.errno
         guard number == ENOENT else { return NetfilterError(errno: number, doing) }
-        let module = "\(family == .ipv4 ? "iptable" : "ip6table")_\(table)"
+        let module = "\(id.family == .ipv4 ? "iptable" : "ip6table")_\(id.table)"
         return NetfilterError(
             .notSupported, errno: number, "\(doing): the kernel has no such table; load the module \(module)")
     }

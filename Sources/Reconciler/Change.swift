@@ -1,16 +1,17 @@
 package import Netfilter
 package import Rules
 
-/// One way in which a table differs from what it should be, as a person reads it.
+/// One way in which a table differs from what it should be, as a person reads it and could type it.
+///
+/// Changes are in an order in which they can be made one after the other; a rule that moves is taken out and added. Our own edits
+/// differ from them in that a rule that moves keeps its counters.
 package struct Change: Sendable, Hashable {
     /// What is done, or would have to be done.
     package enum Kind: String, Sendable, Hashable, CaseIterable {
-        /// The rule is missing and is put in.
+        /// The rule is missing at its place and is put in.
         case add
-        /// The rule should not be there and is taken out.
+        /// The rule should not be at its place and is taken out.
         case remove
-        /// The rule is there in another place, and is moved with its counters.
-        case move
         /// The chain is missing and is made.
         case addChain = "add-chain"
         /// The chain should not be there and is taken away.
@@ -23,7 +24,8 @@ package struct Change: Sendable, Hashable {
     package let chain: ChainName
     /// What is done.
     package let kind: Kind
-    /// Where the rule stands or is to stand, counted from 1 as iptables does; nil where a chain is meant.
+    /// The number that the rule has, or gets, once the changes before this one are made, counted from 1 as iptables does; nil where a
+    /// chain is meant.
     package let number: Int?
     /// The rules of which it is one: thousands of changes are told at the price of one list.
     private let rules: KernelRules
@@ -66,21 +68,22 @@ package struct Change: Sendable, Hashable {
         hasher.combine(number)
         hasher.combine(rule)
     }
+}
 
-    /// The change in iptables syntax behind `+` or `-`: `+ iptables -t mangle -A FWMARKD-MARK …`. A rule that moves gives
-    /// two lines.
-    package var lines: [String] { lines(rule: rule?.description) }
+extension Change {
+    /// The change as a command for a shell, after `+` or `-`: `+ iptables-legacy -t mangle -I fwmarkd-mark 2 …`. A rule that is
+    /// taken out is named by its number and shown in a comment.
+    package var line: String { line(rule: rule?.description) }
 
-    /// The change like `lines`, with the rule in these words.
-    package func lines(rule: String?) -> [String] {
-        let table = "\(table.family.command) -t \(table.table)"
-        let rule = rule.map { " \($0)" } ?? ""
-        return switch kind {
-        case .add: ["+ \(table) -A \(chain)\(rule)"]
-        case .remove: ["- \(table) -A \(chain)\(rule)"]
-        case .move: ["- \(table) -A \(chain)\(rule)", "+ \(table) -A \(chain)\(rule)"]
-        case .addChain: ["+ \(table) -N \(chain)"]
-        case .removeChain: ["- \(table) -N \(chain)"]
+    /// The same with the rule in these words where it is taken out.
+    package func line(rule words: String?) -> String {
+        let start = "\(table.family.command)-legacy -t \(table.table)"
+        let name = ChainName.shellWord(chain.bytes)
+        switch kind {
+        case .add: return "+ \(start) -I \(name) \(number ?? 1) \(rule?.rule.shellSyntax ?? "")"
+        case .remove: return "- \(start) -D \(name) \(number ?? 1)  # \(printable(words ?? ""))"
+        case .addChain: return "+ \(start) -N \(name)"
+        case .removeChain: return "- \(start) -X \(name)"
         }
     }
 }

@@ -1,5 +1,4 @@
 package import Netfilter
-package import Rules
 
 /// Why the kernel does not have the rules it should have.
 package struct ReconcileError: Error, Sendable, Hashable, CustomStringConvertible {
@@ -9,7 +8,7 @@ package struct ReconcileError: Error, Sendable, Hashable, CustomStringConvertibl
         case unchanged
         /// What had been committed was put back.
         case rolledBack
-        /// Some tables hold the new rules and some the old: putting them back failed too. The causes name the tables.
+        /// Some tables have the new rules and some the old: putting them back failed too. The causes name the tables.
         case mixed
     }
 
@@ -39,8 +38,11 @@ package struct ReconcileError: Error, Sendable, Hashable, CustomStringConvertibl
         return causes.map(\.message).joined(separator: "; ") + "\(tries); \(kernel)"
     }
 
-    /// Whether another attempt may succeed: somebody else wrote at the same time, or memory was short.
-    var isWorthRetrying: Bool {
+    /// Whether the same fails until somebody changes the system or the configuration.
+    package var isPermanent: Bool { causes.contains { $0.code.isPermanent } }
+
+    /// Whether another attempt at once may succeed: another program wrote at the same time, or memory was short.
+    var isWorthAnotherAttempt: Bool {
         causes.allSatisfy { cause in
             switch cause.code {
             case .changedMeanwhile, .refused, .outOfMemory: true
@@ -48,21 +50,4 @@ package struct ReconcileError: Error, Sendable, Hashable, CustomStringConvertibl
             }
         }
     }
-}
-
-/// What a reconciliation found and did.
-package struct Outcome: Sendable, Hashable {
-    /// What differed, in the order of tables; empty if nothing did.
-    package var changes: [Change] = []
-    /// What cannot be mended, and what the kernel said to commits that are in force all the same.
-    package var warnings: [String] = []
-    /// How often it was tried: 1 if at once.
-    package var attempts = 1
-    /// How long it waited for the xtables lock, all attempts together.
-    package var lockWait = Duration.zero
-    /// The tables as they stand at the end, as far as they exist.
-    package var tables: [TableID: TableSnapshot] = [:]
-
-    /// Nothing found, nothing done.
-    package init() {}
 }

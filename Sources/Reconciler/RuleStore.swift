@@ -9,8 +9,8 @@ package protocol RuleStore: Sendable {
     /// The xtables lock's file, for messages.
     var lockPath: String { get }
 
-    /// Runs `body` while nobody else who honours the xtables lock can change a table; nil, and nothing has run, while somebody
-    /// else has the lock.
+    /// Runs `body` while no other program that takes the xtables lock can change a table; nil, and nothing has run, while
+    /// another one has the lock.
     func withLockIfFree<Result>(_ body: () -> Result) throws(NetfilterError) -> Result?
     /// The table as it stands; nil if there is no such table yet, which is as good as an empty one.
     func snapshot(_ id: TableID) throws(NetfilterError) -> TableSnapshot?
@@ -24,6 +24,8 @@ package protocol RuleStore: Sendable {
 
 /// A changed copy of a table.
 package protocol PreparedCommit {
+    /// What could not be done to the copy; all else is.
+    var leftOut: [LeftOutEdit] { get }
     /// Puts the copy in force. An error does not tell whether it is: read the table.
     func commit() throws(NetfilterError)
 }

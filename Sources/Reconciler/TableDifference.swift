@@ -1,10 +1,10 @@
 package import Netfilter
 package import Rules
 
-/// Everything in one table that is not as it should be, and the changes that mend it.
+/// Everything in one table that is not as it should be, and the changes that repair it.
 ///
-/// A pure function of two values. What is not ours appears in neither list: our chains are those whose names begin with
-/// `FWMARKD-`, and our jumps are the rules outside of them that lead into one and bear our comment.
+/// A pure function of two values. What is not ours is in neither list, unless the goal names it: our chains are those whose names begin
+/// with `fwmarkd-`, and our jumps are the rules of hooks that lead into one of our entry chains and ask for nothing.
 package struct TableDifference: Sendable, Hashable {
     /// Where a missing jump is put into its hook.
     package enum HookPosition: Sendable, Hashable { case first, last }
@@ -13,8 +13,10 @@ package struct TableDifference: Sendable, Hashable {
     package struct Goal: Sendable, Hashable {
         /// Our chains; none: nothing of ours is to be there.
         package var chains: [GoalChain]
-        /// Our jumps by the chain in which they stand, in their order.
+        /// Our jumps by the chain of the hook, in their order.
         package var jumps: [ChainName: [GoalJump]]
+        /// The numbers, counted from 0, of other programs' rules that are to go.
+        package var removed: [ChainName: Set<Int>] = [:]
 
         /// One of our chains.
         package struct GoalChain: Sendable, Hashable {
@@ -37,8 +39,8 @@ package struct TableDifference: Sendable, Hashable {
             chains = (ruleset.tables[id] ?? []).map { chain in
                 GoalChain(name: chain.name, rules: KernelRules(chain.rules))
             }
-            let jump = GoalJump(rule: KernelRule(.rule(Ruleset.jump(into: id.table))), number: nil)
-            jumps = chains.isEmpty ? [:] : [id.table.hook: [jump]]
+            jumps = [:]
+            for (hook, jump) in ruleset.jumps(id) { jumps[hook.chain] = [GoalJump(rule: KernelRule(jump), number: nil)] }
         }
 
         /// What was there: the way back when another table's commit was refused.
@@ -48,7 +50,7 @@ package struct TableDifference: Sendable, Hashable {
             for chain in snapshot?.chains ?? [] {
                 if chain.name.isOurs {
                     chains.append(GoalChain(name: chain.name, rules: chain.rules))
-                } else {
+                } else if chain.isBuiltIn {
                     let jumps = chain.rules.leadingIntoOurChains.map { GoalJump(rule: chain.rules[$0], number: $0) }
                     self.jumps[chain.name] = jumps.filter(\.rule.isOurJump)
                 }
@@ -60,9 +62,9 @@ package struct TableDifference: Sendable, Hashable {
     package let id: TableID
     /// What differs.
     package private(set) var changes: [Change] = []
-    /// What mends it, in the order in which it must be done.
+    /// What repairs it, in the order in which it must be done.
     package private(set) var edits: [TableEdit] = []
-    /// What cannot be mended without touching what is not ours.
+    /// What cannot be repaired.
     package private(set) var warnings: [String] = []
 
     /// Whether nothing differs.
@@ -81,7 +83,8 @@ package struct TableDifference: Sendable, Hashable {
             let difference = ChainDifference(from: number.map { standing[$0].rules } ?? [], to: chain.rules)
             if !difference.isEmpty { differences.append((chain.name, difference)) }
         }
-        let doomed = standing.indices.filter { standing[$0].name.isOurs && !isWanted[$0] }.map { standing[$0] }
+        let unwanted = standing.indices.filter { standing[$0].name.isOurs && !isWanted[$0] }.map { standing[$0] }
+        let doomed = unwanted.filter(\.name.isUsable)
 
         missing.sort()
         for name in missing { changes.append(Change(.addChain, id, name)) }
@@ -90,15 +93,20 @@ package struct TableDifference: Sendable, Hashable {
         for chain in doomed { leaving.add(chain.rules, chain.rules.indices) }
         for (_, difference) in differences { leaving.add(difference.standing, difference.removed) }
         for (_, difference) in differences { leaving.take(difference.standing, difference.inserted.compactMap(\.from)) }
-        var mending: [(name: ChainName, edits: [TableEdit])] = []
-        for (name, difference) in differences { mending.append((name, change(name, difference, &leaving))) }
-        make(missing, mending)
+        var repairs: [(name: ChainName, edits: [TableEdit])] = []
+        for (name, difference) in differences { repairs.append((name, change(name, difference, &leaving))) }
+        make(missing, repairs)
 
         for chain in standing where !chain.name.isOurs {
-            changeJumps(in: chain.name, chain.rules, to: goal.jumps[chain.name] ?? [], hookPosition)
+            changeOthers(in: chain, to: goal.jumps[chain.name] ?? [], without: goal.removed[chain.name] ?? [], hookPosition)
         }
         if snapshot == nil {
-            for (name, jumps) in goal.jumps { changeJumps(in: name, [], to: jumps, hookPosition) }
+            for (name, jumps) in goal.jumps.sorted(by: { $0.key < $1.key }) {
+                changeOthers(in: ChainSnapshot(name: name, policy: nil, rules: []), to: jumps, without: [], hookPosition)
+            }
+        }
+        for chain in unwanted where !chain.name.isUsable {
+            warnings.append("\(id): the chain \(chain.name) cannot be removed: its name is too long for libiptc")
         }
         removeChains(doomed, standing)
     }
@@ -110,19 +118,19 @@ package struct TableDifference: Sendable, Hashable {
     /// From the last name to the first, and the rules of each behind it: libiptc keeps chains sorted and finds the first of them at
     /// once, where it walks past hundreds of names to find one that was made a while ago. Rules that lead to a chain which is still
     /// to be made have to wait.
-    private mutating func make(_ missing: [ChainName], _ mending: [(name: ChainName, edits: [TableEdit])]) {
+    private mutating func make(_ missing: [ChainName], _ repairs: [(name: ChainName, edits: [TableEdit])]) {
         var numbers: [ChainName: Int] = [:]
-        for (number, chain) in mending.enumerated() { numbers[chain.name] = number }
-        var isDone = [Bool](repeating: false, count: mending.count)
+        for (number, chain) in repairs.enumerated() { numbers[chain.name] = number }
+        var isDone = [Bool](repeating: false, count: repairs.count)
         var unmade = Set(missing)
         for name in missing.reversed() {
             edits.append(.createChain(name))
             unmade.remove(name)
-            guard let number = numbers[name], unmade.isDisjoint(with: mending[number].edits.targets) else { continue }
-            edits += mending[number].edits
+            guard let number = numbers[name], unmade.isDisjoint(with: repairs[number].edits.targets) else { continue }
+            edits += repairs[number].edits
             isDone[number] = true
         }
-        for (number, chain) in mending.enumerated() where !isDone[number] { edits += chain.edits }
+        for (number, chain) in repairs.enumerated() where !isDone[number] { edits += chain.edits }
     }
 
     /// What brings one chain to what it should be.
@@ -138,39 +146,57 @@ package struct TableDifference: Sendable, Hashable {
         }
         // From the end, so that the numbers of those before still hold.
         for index in difference.removed.reversed() { edits.append(.delete(name, index)) }
-        let moved = Set(difference.inserted.compactMap(\.from))
-        for index in difference.removed where !moved.contains(index) {
-            changes.append(Change(.remove, id, name, standing, index, number: index + 1))
-        }
         var count = standing.count - difference.removed.count
         for (index, from) in difference.inserted {
             var rule = from.map { standing[$0] } ?? wanted[index]
             if from == nil, let counters = leaving.counters(for: rule.content) { rule.counters = counters }
             edits.append(index == count ? .append(name, rule) : .insert(name, index, rule))
             count += 1
-            changes.append(Change(from == nil ? .add : .move, id, name, wanted, index, number: index + 1))
         }
+        tell(name, difference)
         return edits
     }
 
+    /// The changes of a chain from its beginning to its end, old beside new: whatever is before one of them is as it should be.
+    private mutating func tell(_ name: ChainName, _ difference: ChainDifference) {
+        let (standing, wanted) = (difference.standing, difference.wanted)
+        var removed = difference.removed[...]
+        var inserted = difference.inserted[...]
+        var (found, done) = (0, 0)
+        while !removed.isEmpty || !inserted.isEmpty {
+            if removed.first == found {
+                changes.append(Change(.remove, id, name, standing, found, number: done + 1))
+                removed.removeFirst()
+                found += 1
+            } else if inserted.first?.index == done {
+                changes.append(Change(.add, id, name, wanted, done, number: done + 1))
+                inserted.removeFirst()
+                done += 1
+            } else {
+                found += 1
+                done += 1
+            }
+        }
+    }
+
     private mutating func removeChains(_ doomed: [ChainSnapshot], _ standing: [ChainSnapshot]) {
-        // A rule of somebody else's may still lead into a chain of ours; the kernel does not let that chain go.
+        // A rule that is not ours, or that we cannot reach, may still lead into a chain of ours; the kernel does not let it go.
         guard !doomed.isEmpty else { return }
         var held: Set<ChainName> = []
-        for chain in standing where !chain.name.isOurs {
-            for index in chain.rules.leadingIntoOurChains where !chain.rules[index].isOurJump {
+        for chain in standing where !chain.name.isOurs || !chain.name.isUsable {
+            for index in chain.rules.leadingIntoOurChains where !(chain.isBuiltIn && chain.rules[index].isOurJump) {
                 if let target = chain.rules[index].content.chain { held.insert(target) }
             }
         }
         for chain in doomed where !chain.rules.isEmpty {
             edits.append(.flush(chain.name))
-            changes += chain.rules.indices.map { Change(.remove, id, chain.name, chain.rules, $0, number: $0 + 1) }
+            changes += chain.rules.indices.map { Change(.remove, id, chain.name, chain.rules, $0, number: 1) }
         }
         for chain in doomed {
             if held.contains(chain.name) {
                 warnings.append(
                     "\(id): the chain \(chain.name) is left empty, because a rule that is not ours leads into it; "
-                        + "see `\(id.family.command) -t \(id.table) -S`")
+                        + "see `\(id.family.command)-legacy -t \(id.table) -S`")
             } else {
                 edits.append(.deleteChain(chain.name))
                 changes.append(Change(.removeChain, id, chain.name))
@@ -178,26 +204,28 @@ package struct TableDifference: Sendable, Hashable {
         }
     }
 
-    // MARK: - The jumps
+    // MARK: - Chains that are not ours
 
-    private mutating func changeJumps(
-        in name: ChainName, _ standing: KernelRules, to wanted: [Goal.GoalJump], _ hookPosition: HookPosition
+    /// Makes our jumps in a hook right, and takes out what is to go.
+    private mutating func changeOthers(
+        in chain: ChainSnapshot, to wanted: [Goal.GoalJump], without removed: Set<Int>, _ hookPosition: HookPosition
     ) {
-        let ours = standing.leadingIntoOurChains.filter { standing[$0].isOurJump }
+        let (name, standing) = (chain.name, chain.rules)
+        let ours = chain.isBuiltIn ? standing.leadingIntoOurChains.filter { standing[$0].isOurJump } : []
         var staying: Set<Int> = []
         var missing: [Goal.GoalJump] = []
         for jump in wanted {
             let place = ours.first { !staying.contains($0) && standing[$0].content == jump.rule.content }
             if let place { staying.insert(place) } else { missing.append(jump) }
         }
-        for index in ours.reversed() where !staying.contains(index) {
-            edits.append(.deleteJump(name, index))
-            changes.append(Change(.remove, id, name, standing, index, number: index + 1))
+        let going = (ours.filter { !staying.contains($0) } + removed).sorted()
+        for index in going.reversed() { edits.append(.deleteForeign(name, index, standing[index].content)) }
+        for (count, index) in going.enumerated() {
+            changes.append(Change(.remove, id, name, standing, index, number: index + 1 - count))
         }
-        var count = standing.count - ours.count + staying.count
+        var count = standing.count - going.count
         for jump in missing {
-            // One that somebody altered is mended where it stands.
-            let place = min(jump.number ?? ours.first ?? (hookPosition == .first ? 0 : count), count)
+            let place = min(jump.number ?? (hookPosition == .first ? 0 : count), count)
             edits.append(place == count ? .append(name, jump.rule) : .insert(name, place, jump.rule))
             changes.append(Change(.add, id, name, jump.rule.content, number: place + 1))
             count += 1
@@ -248,8 +276,9 @@ extension [TableEdit] {
 extension KernelRule.Content {
     /// What the rule does, whatever it is called.
     fileprivate var withoutComment: KernelRule.Content {
-        guard case .rule(var rule) = self else { return self }
+        guard entry == nil else { return self }
+        var rule = rule
         rule.comment = nil
-        return .rule(rule)
+        return KernelRule.Content(rule)
     }
 }

@@ -58,6 +58,16 @@ package struct ChainName: Sendable, Hashable {
         return bytes
     }
 
+    /// Writes the name and zeros after it into the memory, cut off where the memory ends.
+    package func store(into memory: UnsafeMutableRawBufferPointer) {
+        withUnsafeBytes(of: (words.0.bigEndian, words.1.bigEndian, words.2.bigEndian, words.3.bigEndian)) { bytes in
+            memory.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes.prefix(memory.count)))
+        }
+    }
+
+    /// Whether libiptc can find a chain of this name again.
+    package var isUsable: Bool { bytes.count <= ChainName.maximumLength }
+
     /// The name for people: what is not printable UTF-8 is escaped as `\xff`.
     package var text: String { printable(bytes) }
 

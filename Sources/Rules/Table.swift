@@ -25,6 +25,9 @@ package enum Table: String, Sendable, Hashable, CaseIterable, Codable {
         }
     }
 
+    /// The entry chains of all tables.
+    package static let entryChains: [ChainName] = Table.allCases.flatMap { $0.entries.map(\.chain) }
+
     /// The hooks that the table has, in the kernel's order.
     package var hooks: [Hook] {
         switch self {

@@ -83,13 +83,17 @@ package final class FakeKernel: RuleStore {
         if let fault { throw fault }
         guard isLocked else { throw NetfilterError(.other, "prepared without the lock") }
         let base = tables[id] ?? .empty(id)
-        return Prepared(kernel: self, entryCount: base.entryCount, table: try base.applying(edits))
+        let leftOut = edits.filter { $0.chain.text.hasPrefix("fwmarkd-stuck") }.map {
+            LeftOutEdit($0, NetfilterError(.refused, "\(id): \($0) cannot be made"))
+        }
+        return Prepared(kernel: self, entryCount: base.entryCount, table: try base.applying(edits.filter { edit in !leftOut.contains { $0.edit == edit } }), leftOut: leftOut)
     }
 
     package struct Prepared: PreparedCommit {
         let kernel: FakeKernel
         let entryCount: Int
         let table: TableSnapshot
+        package let leftOut: [LeftOutEdit]
 
         package func commit() throws(NetfilterError) {
             let answer: CInt? = kernel.with { state in
@@ -97,19 +101,19 @@ package final class FakeKernel: RuleStore {
                 state.log.append("commit \(id)")
                 guard state.isLocked else { return 1 }
                 let fault = state.faults[id]?.isEmpty == false ? state.faults[id]?.removeFirst() : nil
-                var standing = state.tables[id] ?? .empty(id)
+                var found = state.tables[id] ?? .empty(id)
                 switch fault {
                 case .refuse(let number): return number
-                case .interfereBefore(let change): change(&standing)
+                case .interfereBefore(let change): change(&found)
                 default: break
                 }
-                guard standing.entryCount == entryCount else {
-                    state.tables[id] = standing
+                guard found.entryCount == entryCount else {
+                    state.tables[id] = found
                     return EAGAIN
                 }
-                standing = table
-                if case .interfereAfter(let change) = fault { change(&standing) }
-                state.tables[id] = standing
+                found = table
+                if case .interfereAfter(let change) = fault { change(&found) }
+                state.tables[id] = found
                 if case .applyThenAnswer(let number) = fault { return number }
                 return nil
             }
@@ -121,9 +125,8 @@ package final class FakeKernel: RuleStore {
 extension TableSnapshot {
     /// The table as the kernel makes it: built-in chains without rules.
     package static func empty(_ id: TableID) -> TableSnapshot {
-        let policy = ChainSnapshot.Policy(verdict: "ACCEPT", counters: Counters())
-        let names = ["PREROUTING", "INPUT"] + (id.table == .nat ? [] : ["FORWARD"]) + ["OUTPUT", "POSTROUTING"]
-        return TableSnapshot(id, chains: names.map { ChainSnapshot(name: ChainName(fromKernel: $0), policy: policy, rules: []) })
+        let policy = ChainSnapshot.Policy(verdict: .accept)
+        return TableSnapshot(id, chains: id.table.hooks.map { ChainSnapshot(name: $0.chain, policy: policy, rules: []) })
     }
 
     /// As the kernel counts: rules, policies, heads and ends of chains, the end of the table.
@@ -149,12 +152,9 @@ extension TableSnapshot {
             case .delete(let name, let index):
                 guard let count = rules[name]?.count, index < count, name.isOurs else { throw refused(edit) }
                 rules[name]?.remove(at: index)
-            case .deleteJump(let name, let index):
-                guard let standing = rules[name], index < standing.count, standing[index].isOurJump else { throw refused(edit) }
-                rules[name]?.remove(at: index)
-            case .deleteOriginal(let name, let index, let content):
-                guard let standing = rules[name], index < standing.count, standing[index].content == content, !name.isOurs else {
-                    throw refused(edit)
+            case .deleteForeign(let name, let index, let content):
+                guard let found = rules[name], index < found.count, found[index].content == content, !name.isOurs else {
+                    throw NetfilterError(.changedMeanwhile, "\(id): \(edit)")
                 }
                 rules[name]?.remove(at: index)
             case .flush(let name):

@@ -59,9 +59,9 @@ struct DifferenceTests {
             let alphabet = Array("ABCDEFGHIJKLMNOP".shuffled(using: &random))
             let from = String(alphabet.prefix(Int.random(in: 0...10, using: &random)))
             let to = String(alphabet.shuffled(using: &random).prefix(Int.random(in: 0...10, using: &random)))
-            let before = table(mangle, ["PREROUTING": ">", "FWMARKD-MARK": from])
-            let found = difference(before, ruleset([mangle: ["FWMARKD-MARK": to]]))
-            #expect(picture(try before.applying(found.edits)) == "PREROUTING: >  FWMARKD-MARK: \(to)")
+            let before = table(mangle, ["PREROUTING": ">", "fwmarkd-mark": from])
+            let found = difference(before, ruleset([mangle: ["fwmarkd-mark": to]]))
+            #expect(picture(try before.applying(found.edits)) == "PREROUTING: >  fwmarkd-mark: \(to)")
             let touched = found.edits.reduce(0) { count, edit in
                 if case .appendAll(_, let rules) = edit { count + rules.count } else { count + 1 }
             }
@@ -82,7 +82,7 @@ struct DifferenceTests {
             ("in both", "x>", "z>", "x>"),
         ])
     func jumps(_ what: String, _ hook: String, _ other: String, _ expected: String) throws {
-        var before = table(mangle, ["PREROUTING": hook, "INPUT": other, "FWMARKD-MARK": "A"])
+        var before = table(mangle, ["PREROUTING": hook, "INPUT": other, "fwmarkd-mark": "A"])
         // "a" stands for our jump as somebody altered it.
         before.change(.prerouting) { rules in
             for index in rules.indices where letters([rules[index]]) == "a" {
@@ -91,13 +91,13 @@ struct DifferenceTests {
                 rules[index] = KernelRule(.rule(jump))
             }
         }
-        let found = difference(before, ruleset([mangle: ["FWMARKD-MARK": "A"]]))
+        let found = difference(before, ruleset([mangle: ["fwmarkd-mark": "A"]]))
         let after = try before.applying(found.edits)
         let input = other.filter { $0 != ">" }
         #expect(
-            picture(after) == "PREROUTING: \(expected)  " + (input.isEmpty ? "" : "INPUT: \(input)  ") + "FWMARKD-MARK: A")
+            picture(after) == "PREROUTING: \(expected)  " + (input.isEmpty ? "" : "INPUT: \(input)  ") + "fwmarkd-mark: A")
         #expect(after[.prerouting]?.rules.filter(\.isOurJump).map(\.content) == [.rule(Ruleset.jump(into: .mangle))])
-        #expect(difference(after, ruleset([mangle: ["FWMARKD-MARK": "A"]])).isEmpty)
+        #expect(difference(after, ruleset([mangle: ["fwmarkd-mark": "A"]])).isEmpty)
     }
 
     @Test(
@@ -105,8 +105,8 @@ struct DifferenceTests {
         arguments: [(TableDifference.HookPosition.first, ">xy"), (.last, "xy>")])
     func hookPosition(_ position: TableDifference.HookPosition, _ expected: String) throws {
         let before = table(mangle, ["PREROUTING": "xy"])
-        let after = try before.applying(difference(before, ruleset([mangle: ["FWMARKD-MARK": "A"]]), position).edits)
-        #expect(picture(after) == "PREROUTING: \(expected)  FWMARKD-MARK: A")
+        let after = try before.applying(difference(before, ruleset([mangle: ["fwmarkd-mark": "A"]]), position).edits)
+        #expect(picture(after) == "PREROUTING: \(expected)  fwmarkd-mark: A")
     }
 
     @Test("A rule of somebody else's that leads into a chain of ours stays what and where it is")
@@ -115,7 +115,7 @@ struct DifferenceTests {
         var before = table(mangle, ["PREROUTING": "x"])
         before.change(.mark) { $0 = [] }
         before.change(.prerouting) { $0.append(KernelRule(.rule(theirs), counters: Counters(packets: 9, bytes: 9))) }
-        let wanted = ruleset([mangle: ["FWMARKD-MARK": "A"]])
+        let wanted = ruleset([mangle: ["fwmarkd-mark": "A"]])
         let after = try before.applying(difference(before, wanted).edits)
         #expect(after[.prerouting]?.rules.last == before[.prerouting]?.rules.last)
         #expect(after[.prerouting]?.rules.first?.content == .rule(Ruleset.jump(into: .mangle)))
@@ -124,44 +124,44 @@ struct DifferenceTests {
         let removal = difference(after, Ruleset())
         #expect(removal.warnings.count == 1)
         let removed = try after.applying(removal.edits)
-        #expect(picture(removed) == "PREROUTING: xt  FWMARKD-MARK: ")
+        #expect(picture(removed) == "PREROUTING: xt  fwmarkd-mark: ")
         let again = difference(removed, Ruleset())
         #expect(again.isEmpty && again.warnings.count == 1)
     }
 
     @Test("A chain that bears our prefix and is not wanted goes, with whatever is in it")
     func chainOfSomebodyElse() throws {
-        var before = table(mangle, ["PREROUTING": "x>", "FWMARKD-MARK": "A", "FWMARKD-OLD": "BC", "OTHER": "z"])
-        before.change(chainName("FWMARKD-MARK")) { $0.append(KernelRule(.rule(Rule(target: .jump(chainName("FWMARKD-OLD")))))) }
-        let found = difference(before, ruleset([mangle: ["FWMARKD-MARK": "A"]]))
-        #expect(picture(try before.applying(found.edits)) == "PREROUTING: x>  FWMARKD-MARK: A  OTHER: z")
-        #expect(found.changes.last == Change(.removeChain, mangle, chainName("FWMARKD-OLD")))
+        var before = table(mangle, ["PREROUTING": "x>", "fwmarkd-mark": "A", "fwmarkd-old": "BC", "OTHER": "z"])
+        before.change(chainName("fwmarkd-mark")) { $0.append(KernelRule(.rule(Rule(target: .jump(chainName("fwmarkd-old")))))) }
+        let found = difference(before, ruleset([mangle: ["fwmarkd-mark": "A"]]))
+        #expect(picture(try before.applying(found.edits)) == "PREROUTING: x>  fwmarkd-mark: A  OTHER: z")
+        #expect(found.changes.last == Change(.removeChain, mangle, chainName("fwmarkd-old")))
     }
 
     @Test(
         "Chains are made from the last to the first, each with its rules; those that lead to a chain still to be made come behind")
     func newChains() throws {
-        var wanted = ruleset([mangle: ["FWMARKD-MARK": "A", "FWMARKD-C": "C", "FWMARKD-B": "B"]])
-        wanted.tables[mangle]?[0].rules.append(Rule(target: .goTo(chainName("FWMARKD-B"))))
-        wanted.tables[mangle]?[2].rules.append(Rule(target: .goTo(chainName("FWMARKD-C"))))
+        var wanted = ruleset([mangle: ["fwmarkd-mark": "A", "fwmarkd-C": "C", "fwmarkd-B": "B"]])
+        wanted.tables[mangle]?[0].rules.append(Rule(target: .goTo(chainName("fwmarkd-B"))))
+        wanted.tables[mangle]?[2].rules.append(Rule(target: .goTo(chainName("fwmarkd-C"))))
         let found = difference(nil, wanted)
         let words = found.edits.map { $0.description.split(separator: " ").prefix(2).joined(separator: " ") }
         #expect(
             words == [
-                "-N FWMARKD-MARK", "-N FWMARKD-C", "-A FWMARKD-C", "-N FWMARKD-B", "-A FWMARKD-B", "-A FWMARKD-MARK",
+                "-N fwmarkd-mark", "-N fwmarkd-C", "-A fwmarkd-C", "-N fwmarkd-B", "-A fwmarkd-B", "-A fwmarkd-mark",
                 "-A PREROUTING",
             ])
-        #expect(found.changes.prefix(3).map(\.chain.text) == ["FWMARKD-B", "FWMARKD-C", "FWMARKD-MARK"], "told in their order")
+        #expect(found.changes.prefix(3).map(\.chain.text) == ["fwmarkd-B", "fwmarkd-C", "fwmarkd-mark"], "told in their order")
         let after = try TableSnapshot.empty(mangle).applying(found.edits)
-        #expect(after[.mark]?.rules.count == 2 && after[chainName("FWMARKD-B")]?.rules.count == 2)
+        #expect(after[.mark]?.rules.count == 2 && after[chainName("fwmarkd-B")]?.rules.count == 2)
     }
 
     @Test("A rule that changes from one chain of ours to another keeps its counters")
     func acrossChains() throws {
-        let before = table(mangle, ["PREROUTING": ">", "FWMARKD-MARK": "AB", "FWMARKD-OLD": "CD"], packets: 5)
-        let found = difference(before, ruleset([mangle: ["FWMARKD-MARK": "A", "FWMARKD-NEW": "CBX"]]))
+        let before = table(mangle, ["PREROUTING": ">", "fwmarkd-mark": "AB", "fwmarkd-old": "CD"], packets: 5)
+        let found = difference(before, ruleset([mangle: ["fwmarkd-mark": "A", "fwmarkd-new": "CBX"]]))
         let after = try before.applying(found.edits)
-        #expect(after[chainName("FWMARKD-NEW")]?.rules.map(\.counters.packets) == [5, 5, 0])
+        #expect(after[chainName("fwmarkd-new")]?.rules.map(\.counters.packets) == [5, 5, 0])
     }
 
     @Test("A rule that gets or loses nothing but its comment keeps its counters, and takes those of its own name first")
@@ -171,23 +171,23 @@ struct DifferenceTests {
             rule.comment = comment
             return rule
         }
-        var before = table(mangle, ["PREROUTING": ">", "FWMARKD-MARK": ""])
+        var before = table(mangle, ["PREROUTING": ">", "fwmarkd-mark": ""])
         before.change(.mark) { rules in
             rules = [("one", 1), ("two", 2), ("three", 3)].map { name, packets in
                 KernelRule(.rule(named("A", name)), counters: Counters(packets: packets, bytes: 0))
             }
         }
         let wanted = [named("A", nil), named("B", nil), named("A", "two")]
-        let moved = Ruleset(tables: [mangle: [Chain(.mark, [wanted[1]]), Chain(chainName("FWMARKD-NEW"), [wanted[2], wanted[0]])]])
+        let moved = Ruleset(tables: [mangle: [Chain(.mark, [wanted[1]]), Chain(chainName("fwmarkd-new"), [wanted[2], wanted[0]])]])
         let after = try before.applying(difference(before, moved).edits)
-        #expect(after[chainName("FWMARKD-NEW")]?.rules.map(\.counters.packets) == [2, 1])
+        #expect(after[chainName("fwmarkd-new")]?.rules.map(\.counters.packets) == [2, 1])
         #expect(after[.mark]?.rules.map(\.counters.packets) == [0])
     }
 
     @Test("A table that does not exist is left so when nothing is wanted in it")
     func absentTable() {
         #expect(difference(nil, Ruleset()).isEmpty)
-        #expect(difference(nil, ruleset([nat: ["FWMARKD-NAT": "A"]])).isEmpty)
+        #expect(difference(nil, ruleset([nat: ["fwmarkd-nat": "A"]])).isEmpty)
     }
 }
 

@@ -11,9 +11,9 @@ private let numbers = [EAGAIN, EINVAL, ENOMEM]
 
 @Suite("Reconciling against a kernel that fails on purpose")
 struct ReconcileTests {
-    private let wanted = ruleset([nat: ["FWMARKD-NAT": "N"], mangle: ["FWMARKD-MARK": "AB"]])
-    private let natDone = "POSTROUTING: >  FWMARKD-NAT: N"
-    private let mangleDone = "PREROUTING: >x  FWMARKD-MARK: AB"
+    private let wanted = ruleset([nat: ["fwmarkd-nat": "N"], mangle: ["fwmarkd-mark": "AB"]])
+    private let natDone = "POSTROUTING: >  fwmarkd-nat: N"
+    private let mangleDone = "PREROUTING: >x  fwmarkd-mark: AB"
     private let kernel = FakeKernel([table(nat, [:]), table(mangle, ["PREROUTING": "x"])])
     private let clock = ManualClock()
     private let outOfMemory: [FakeKernel.Fault?] = Array(repeating: .refuse(ENOMEM), count: 100)
@@ -89,7 +89,7 @@ struct ReconcileTests {
         kernel.with { $0.faults[mangle] = [.interfereBefore { $0.change(.prerouting) { $0.append(standing("y")) } }] }
         let outcome = try await reconcile()
         #expect(outcome.attempts == 2)
-        #expect(picture(kernel.tables[mangle]) == "PREROUTING: >xy  FWMARKD-MARK: AB")
+        #expect(picture(kernel.tables[mangle]) == "PREROUTING: >xy  fwmarkd-mark: AB")
         #expect(picture(kernel.tables[nat]) == natDone)
     }
 
@@ -114,7 +114,7 @@ struct ReconcileTests {
         kernel.with { state in
             var altered = Ruleset.jump(into: .nat)
             altered.transport = TransportMatch(.udp, .any)
-            state.tables[nat] = table(nat, ["POSTROUTING": "y", "FWMARKD-NAT": "MN", "FWMARKD-OLD": "O"], packets: 3)
+            state.tables[nat] = table(nat, ["POSTROUTING": "y", "fwmarkd-nat": "MN", "fwmarkd-old": "O"], packets: 3)
             let rule = KernelRule(.rule(altered), counters: Counters(packets: 4, bytes: 5))
             state.tables[nat]?.change(.postrouting) { $0.append(rule) }
             state.faults[mangle] = Array(repeating: .refuse(EINVAL), count: 100)
@@ -129,7 +129,7 @@ struct ReconcileTests {
     func secondFamilyRefused() async throws {
         let six = TableID(.ipv6, .mangle)
         kernel.with { $0.faults[six] = outOfMemory }
-        let both = ruleset([mangle: ["FWMARKD-MARK": "A"], six: ["FWMARKD-MARK": "A"]])
+        let both = ruleset([mangle: ["fwmarkd-mark": "A"], six: ["fwmarkd-mark": "A"]])
         let error = await #expect(throws: ReconcileError.self) { try await reconcile(to: both) }
         #expect(error?.state == .rolledBack)
         expectUntouched()
@@ -252,7 +252,7 @@ struct ReconcileTests {
     func randomFaults() async throws {
         var random = SplitMix(seed: 11)
         for round in 0..<500 {
-            let oldNAT = table(nat, ["FWMARKD-NAT": "O", "POSTROUTING": ">"])
+            let oldNAT = table(nat, ["fwmarkd-nat": "O", "POSTROUTING": ">"])
             let kernel = FakeKernel([oldNAT, table(mangle, ["PREROUTING": "x"])])
             let old = kernel.tables
             func faults() -> [FakeKernel.Fault?] {

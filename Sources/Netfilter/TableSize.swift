@@ -1,0 +1,13 @@
+/// What `IPT_SO_GET_INFO` tells of a table without reading it.
+package struct TableSize: Sendable, Hashable {
+    /// How many entries it has, heads and ends of chains included.
+    package let entries: UInt32
+    /// How many bytes they take.
+    package let bytes: UInt32
+
+    /// A size of these numbers.
+    package init(entries: UInt32, bytes: UInt32) {
+        self.entries = entries
+        self.bytes = bytes
+    }
+}
