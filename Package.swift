@@ -138,7 +138,7 @@ let package = Package(
         .testTarget(
             name: "DoctorTests",
             dependencies: ["Doctor", "Netlink", "Importer", "ConfigurationFile", "Rules", "NamespaceSupport"]),
-        .testTarget(name: "APITests", dependencies: ["API", "NamespaceSupport"]),
+        .testTarget(name: "APITests", dependencies: ["API", "Rules", "NamespaceSupport"]),
         .testTarget(name: "SystemdTests", dependencies: ["Systemd", .product(name: "Logging", package: "swift-log")]),
         .testTarget(
             name: "KernelTests",

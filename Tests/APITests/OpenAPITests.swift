@@ -5,7 +5,7 @@ import Testing
 @Suite("The description of the API")
 struct OpenAPITests {
     private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appending(path: "../..")
-    private static let messages: [any Decodable.Type] = [
+    private static let messages: [any (Decodable & Sendable).Type] = [
         Status.self, RuleList.self, Explanation.self, Event.self, Reconciliation.self, Problem.self,
     ]
 
