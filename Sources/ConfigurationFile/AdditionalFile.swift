@@ -13,10 +13,12 @@ package struct AdditionalFile: Sendable, Hashable {
 
     /// `FILE`, or `NAME.yaml=FILE` where it is to have another name than its own, as configuration management wants it.
     package init(argument: String) {
-        guard let sign = argument.firstIndex(of: "=") else { return self.init(path: argument) }
-        let name = argument[..<sign]
-        guard name.hasSuffix(".yaml"), !name.contains("/") else { return self.init(path: argument) }
-        self.init(path: String(argument[argument.index(after: sign)...]), name: String(name))
+        let parts = argument.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        if parts.count == 2, parts[0].hasSuffix(".yaml"), !parts[0].contains("/") {
+            self.init(path: String(parts[1]), name: String(parts[0]))
+        } else {
+            self.init(path: argument)
+        }
     }
 
     /// Puts files among those of `conf.d`, by name; each path of these is in the order of names already.
