@@ -20,6 +20,11 @@ struct Alternatives {
         }
     }
 
+    /// The matches of each way.
+    var all: [RuleMatch] {
+        lists.reduce([common]) { matches, list in matches.flatMap { match in list.map { match.merged(with: $0) } } }
+    }
+
     /// Packets with addresses of the choice on that side.
     mutating func add(_ choice: AddressChoice, _ side: AddressSide) {
         if choice.excluded.count == 1, choice.included.count == 1, choice.included[0].length == 0 {

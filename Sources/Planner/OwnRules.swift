@@ -23,8 +23,8 @@ struct OwnRules {
     /// excepted, and then has one rule for each source, interface or sender.
     func add(to draft: inout TableDraft, _ entries: [ChainName]) {
         var rules: [PlacedRule] = []
-        let rest = draft.parts.number(ofRest: alternatives.common)
         let needsChain = needsChain
+        let rests = (needsChain ? [alternatives.common] : alternatives.all).map { draft.parts.number(ofRest: $0) }
         let end = needsChain ? ownChain(&draft).map { [Target.jump($0)] } ?? targets : targets
         let endNumbers = end.map { draft.parts.number(ofTarget: $0) }
         let needsPorts = needsChain && placed.included.count > 1
@@ -35,9 +35,11 @@ struct OwnRules {
                 numbers = [traffic.whole]
             }
             for number in numbers {
-                for target in targets {
-                    rules.append(
-                        PlacedRule(prefix: placed.included[0], traffic: number, rest: rest, target: target, owner: owner))
+                for rest in rests {
+                    for target in targets {
+                        rules.append(
+                            PlacedRule(prefix: placed.included[0], traffic: number, rest: rest, target: target, owner: owner))
+                    }
                 }
             }
         }

@@ -1,0 +1,97 @@
+import Rules
+
+/// One packet of each interval between two neighbouring boundaries that some of the rules have, in every combination: no rule can tell
+/// two packets of one combination apart.
+struct BoundaryPackets {
+    private let id: TableID
+    private let hook: Hook
+    private let rules: [RuleMatch]
+
+    init(_ id: TableID, _ hook: Hook, _ rules: [Rule]) {
+        self.id = id
+        self.hook = hook
+        self.rules = Array(Set(rules.map(\.match)))
+    }
+
+    func forEach(_ body: (Packet) -> Void) {
+        for source in addresses(rules, \.source) {
+            let ofSource = rules.filter { $0.source?.matches(source) ?? true }
+            for destination in addresses(ofSource, \.destination) {
+                let ofBoth = ofSource.filter { $0.destination?.matches(destination) ?? true }
+                for number in protocols(ofBoth) {
+                    let ofAll = ofBoth.filter { $0.transport?.matches(number) ?? true }
+                    for port in ports(ofAll) {
+                        let packet = Packet(
+                            protocolNumber: number, source: source, sourcePort: port, destination: destination, destinationPort: port)
+                        vary(packet, ofAll, body)
+                    }
+                    var fragment = Packet(protocolNumber: number, source: source, destination: destination)
+                    fragment.isFurtherFragment = true
+                    vary(fragment, ofAll, body)
+                }
+            }
+        }
+    }
+
+    /// The packet by each interface, from each sender, with each mark that a rule asks for, and by and with others.
+    private func vary(_ packet: Packet, _ rules: [RuleMatch], _ body: (Packet) -> Void) {
+        let asksInterface = rules.contains { $0.inInterface != nil || $0.outInterface != nil }
+        let conditions = rules.flatMap(\.conditions)
+        var senders: [Packet.Sender] = [.none]
+        var marks: Set<UInt32> = [0]
+        var connectionMarks: Set<UInt32> = [0]
+        for condition in conditions {
+            switch condition {
+            case .mac(let address, _): senders += senders.contains(.address(address)) ? [] : [.address(address)]
+            case .mark(let match): marks.insert(match.value | ~match.mask & 0x5a5a_5a5a)
+            case .connectionMark(let match): connectionMarks.insert(match.value | ~match.mask & 0xa5a5_a5a5)
+            default: break
+            }
+        }
+        if senders.count > 1 { senders.append(.address(MACAddress(bits: 0x0200_5e99_0000))) }
+        if hook == .output { senders = [.none] }
+        for interface in asksInterface && hook != .output ? ["eth0", "eth1", "eth2", "wan0", "lo"] : [hook == .output ? "" : "lo"] {
+            for sender in senders {
+                for mark in marks {
+                    for connectionMark in connectionMarks {
+                        var packet = packet
+                        packet.inInterface = hook == .output || hook == .postrouting ? "" : interface
+                        packet.outInterface = hook == .postrouting ? interface : ""
+                        packet.sender = sender
+                        packet.mark = mark
+                        packet.connectionMark = connectionMark
+                        body(packet)
+                    }
+                }
+            }
+        }
+    }
+
+    private func protocols(_ rules: [RuleMatch]) -> [UInt8] {
+        var numbers: Set<UInt8> = [253]
+        for rule in rules {
+            if let number = rule.transport?.number { numbers.insert(number) }
+            if rule.conditions.contains(.other(.authenticationHeader)) { numbers.insert(51) }
+        }
+        return numbers.sorted()
+    }
+
+    /// The first address of each interval.
+    private func addresses(_ rules: [RuleMatch], _ part: KeyPath<RuleMatch, AddressMatch?>) -> [Address] {
+        var starts: Set<Address> = [Address(family: id.family, bits: 0)]
+        for prefix in Set(rules.compactMap { $0[keyPath: part]?.prefix }) {
+            starts.insert(prefix.address)
+            starts.insert(Address(family: id.family, bits: prefix.last.bits &+ 1))
+        }
+        return starts.sorted()
+    }
+
+    /// The first port of each interval.
+    private func ports(_ rules: [RuleMatch]) -> [UInt16] {
+        var starts: Set<UInt16> = [0]
+        for case .ports(let match) in rules.lazy.flatMap(\.conditions) {
+            for range in match.ranges { starts.formUnion([range.lower, range.upper &+ 1]) }
+        }
+        return starts.sorted()
+    }
+}
