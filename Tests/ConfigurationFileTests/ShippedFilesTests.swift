@@ -29,23 +29,41 @@ struct ShippedFilesTests {
         #expect(daemon == DaemonSettings())
         let used = lines.filter { !$0.hasPrefix("#") }.compactMap { $0.firstMatch(of: /^[ -]*([a-z-]+):/)?.1 }
         let keys = [
-            "daemon", "on-drift", "on-stop", "hook-position", "check-interval", "resync-interval", "lock-timeout", "metrics-listen",
-            "ftp",
-            "name", "mark", "addresses", "control-port", "passive-ports", "active", "real-servers", "data-port", "to", "services",
-            "tcp", "udp",
-            "in-interface", "masquerade", "sources", "destinations", "out-interface",
+            "daemon", "on-drift", "on-stop", "hook-position", "check-interval", "lock-timeout", "http-listen",
+            "ftp", "name", "mark", "addresses", "control-port", "passive-ports", "forwarding", "active", "real-servers",
+            "data-port", "to",
+            "services", "tcp", "udp", "protocols", "sources", "source-macs", "in-interface", "hooks",
+            "masquerade", "destination-tcp", "destinations", "out-interface", "random",
         ]
         #expect(Set(used.map(String.init)) == Set(keys))
     }
 
-    @Test("Every example is right and asks for something", arguments: ["ftp", "ftp-wide-range", "web", "dual-stack"])
+    private static let examples: [String] = {
+        let names = try? FileManager.default.contentsOfDirectory(atPath: configs.appendingPathComponent("examples").path)
+        return (names ?? []).filter { $0.hasSuffix(".yaml") }.sorted()
+    }()
+
+    @Test("Every example is right and asks for something", arguments: examples)
     func examples(_ name: String) throws {
-        let path = ShippedFilesTests.configs.appendingPathComponent("examples/\(name).yaml").path
+        let path = ShippedFilesTests.configs.appendingPathComponent("examples/\(name)").path
         let configuration = try Configuration.load(path: path).configuration
         #expect(!configuration.allServices.isEmpty)
-        if name == "ftp-wide-range" { #expect(configuration.ftp.map(\.passivePorts) == [PortRange(1024, 65535)]) }
-        if name == "dual-stack" {
+        switch name {
+        case "ftp-wide-range.yaml": #expect(configuration.ftp.map(\.passivePorts) == [PortRange(1024, 65535)])
+        case "dual-stack.yaml":
             #expect(configuration.allServices.allSatisfy { Set($0.addresses.included.map(\.family)) == [.ipv4, .ipv6] })
+        case "ftps.yaml": #expect(configuration.ftp.map(\.controlPorts) == [[21, 990]])
+        default: break
         }
+    }
+
+    @Test("There is an example of each kind that people ask for")
+    func kinds() {
+        let kinds = [
+            "dns", "dual-stack", "ftp", "ftp-direct-routing", "ftp-several-addresses", "ftp-wide-range", "ftps", "http3", "ipsec",
+            "mail",
+            "multi-wan", "one-arm", "sip-rtp", "tftp", "two-box-pair", "web", "whole-address",
+        ]
+        #expect(ShippedFilesTests.examples == kinds.map { "\($0).yaml" })
     }
 }
