@@ -1,0 +1,280 @@
+"""The status page of the real daemon, in Debian's chromium. Started by Tests/Page/run inside a network namespace."""
+import base64
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+
+from selenium import webdriver
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
+
+BINARIES, WORK = sys.argv[1:3]
+SCREENSHOTS = sys.argv[3] if len(sys.argv) > 3 else None
+URL = "http://127.0.0.1:9780/"
+HOSTILE = "<img src=x onerror=alert(1)>"
+
+SMALL = """
+daemon:
+  http-listen: 127.0.0.1:9780
+ftp:
+  - name: ftp
+    mark: 21
+    addresses: [203.0.113.10]
+    passive-ports: 10000-20000
+    active:
+      real-servers: [10.11.12.0/24]
+services:
+  - name: web
+    mark: 80
+    addresses: [203.0.113.20, "2001:db8::20"]
+    tcp: [80, 443]
+"""
+
+
+class Daemon:
+    """fwmarkd, with its files in the test's directory."""
+
+    def __init__(self):
+        self.config = os.path.join(WORK, "etc", "fwmarkd.yaml")
+        os.makedirs(os.path.join(WORK, "etc", "conf.d"), exist_ok=True)
+        os.makedirs(os.path.join(WORK, "run"), exist_ok=True)
+        self.process = None
+
+    def write(self, text):
+        with open(self.config, "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def start(self):
+        self.log = open(os.path.join(WORK, "log"), "ab")
+        self.process = subprocess.Popen(
+            [os.path.join(BINARIES, "fwmarkd"), "--config", self.config, "--state-directory", os.path.join(WORK, "state"),
+             "--runtime-directory", os.path.join(WORK, "run")], stderr=self.log)
+        until("the daemon answers", lambda: status()["state"] != "starting", 30)
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(30)
+
+    def reload(self):
+        self.process.send_signal(signal.SIGHUP)
+
+
+def status():
+    with urllib.request.urlopen(URL + "v1/status?limit=1", timeout=10) as answer:
+        return json.load(answer)
+
+
+def until(what, condition, seconds=15):
+    """Waits for the condition; what it raises meanwhile counts as not yet."""
+    end, error = time.monotonic() + seconds, None
+    while time.monotonic() < end:
+        try:
+            if condition():
+                return
+            error = None
+        except Exception as raised:  # The page is being built, or the daemon is not there yet.
+            error = raised
+        time.sleep(0.05)
+    raise AssertionError(f"not within {seconds} s: {what}" + (f" ({error})" if error else ""))
+
+
+def iptables(*words):
+    subprocess.run(["iptables-legacy", "-w", *words], check=True)
+
+
+def browser():
+    options = Options()
+    for argument in ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-proxy-server", "--hide-scrollbars"]:
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(service=Service("/usr/bin/chromedriver"), options=options)
+    driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {
+        "source": "window.ran = []; for (const name of ['alert', 'confirm', 'prompt']) window[name] = text => window.ran.push(String(text));"})
+    driver.set_page_load_timeout(30)
+    return driver
+
+
+class Page:
+    """What a reader sees."""
+
+    def __init__(self, driver):
+        self.driver = driver
+
+    def run(self, script, *arguments):
+        return self.driver.execute_script(script, *arguments)
+
+    def text(self, selector):
+        return self.run("return document.querySelector(arguments[0]).innerText", selector)
+
+    def names(self):
+        return self.run("return [...document.querySelectorAll('#serviceRows .name')].map(node => node.textContent)")
+
+    def type(self, name, value):
+        self.run("const field = document.querySelector(arguments[0]); field.value = arguments[1];"
+                 "field.dispatchEvent(new Event('input', { bubbles: true }))", name, value)
+
+    def explain(self, **values):
+        for name, value in values.items():
+            self.type(f"#form [name={name}]", value)
+        self.run("document.getElementById('answer').replaceChildren(); document.getElementById('form').requestSubmit()")
+        until("explain answers", lambda: self.text("#answer") != "")
+        return self.text("#answer")
+
+    def nothing_ran(self):
+        ran = self.run("return window.ran")
+        assert ran == [], f"the page ran something of a name: {ran}"
+        strange = self.run("return document.querySelectorAll('main img, main script, main iframe').length")
+        assert strange == 0, f"{strange} elements were made of a name"
+
+    def shot(self, name, width, theme, height=None):
+        if not SCREENSHOTS:
+            return
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False})
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": theme}]})
+        time.sleep(0.5)  # Only for pictures: the browser paints.
+        height = height or self.run("return document.documentElement.scrollHeight")
+        picture = self.driver.execute_cdp_cmd("Page.captureScreenshot", {
+            "captureBeyondViewport": True, "clip": {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}})
+        with open(os.path.join(SCREENSHOTS, name), "wb") as file:
+            file.write(base64.b64decode(picture["data"]))
+        self.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def shows_the_state(page, daemon):
+    until("the banner says in sync", lambda: "In sync" in page.text("#banner"))
+    until("both services are shown", lambda: page.names() == ["ftp", "web"])
+    row = page.text("#serviceRows .row")
+    for part in ["21", "203.0.113.10", "tcp/21", "tcp/10000-20000"]:
+        assert part in row, f"{part} is not in {row!r}"
+    assert "10.11.12.0/24" in page.text("#translationRows")
+    assert daemon.config in page.text("#facts")
+    until("the events are there", lambda: "applied" in page.text("#eventList"))
+
+
+def follows_a_repair(page, _):
+    before = page.run("return document.querySelectorAll('#eventList li').length")
+    iptables("-t", "mangle", "-F", "fwmarkd-mark")
+    until("the repair is shown", lambda: "repaired" in page.text("#eventList li:first-child"), 10)
+    assert page.run("return document.querySelectorAll('#eventList li').length") > before
+    until("the banner is back at in sync", lambda: "In sync" in page.text("#banner"))
+
+
+def answers_explain(page, _):
+    answer = page.explain(protocol="tcp", source="198.51.100.7:40000", destination="203.0.113.10:10050")
+    assert "Mark 21" in answer and "fwmarkd-mark" in answer, answer
+    answer = page.explain(protocol="tcp", source="10.11.12.5:20", destination="198.51.100.7:40000")
+    assert "No mark" in answer and "masqueraded" in answer, answer
+    answer = page.explain(protocol="bogus", source="198.51.100.7:40000", destination="203.0.113.10:21")
+    assert "protocol: invalid value" in answer, answer
+
+
+def executes_nothing(page, daemon):
+    # A rule of another program, a file beside the configuration, and a configuration that is refused with the name in its error.
+    iptables("-t", "mangle", "-I", "PREROUTING", "-p", "tcp", "--dport", "21", "-m", "comment", "--comment", HOSTILE, "-j", "MARK", "--set-mark", "7")
+    answer = page.explain(protocol="tcp", source="198.51.100.7:40000", destination="203.0.113.10:21", kernel="true")
+    assert "onerror" in answer or "No answer" not in answer, answer
+    conf = os.path.join(WORK, "etc", "conf.d", HOSTILE + ".yaml")
+    with open(conf, "w", encoding="utf-8") as file:
+        file.write("services:\n  - name: \"" + HOSTILE + "\"\n    mark: x\n")
+    daemon.reload()
+    until("the refusal is shown", lambda: "onerror" in page.text("#notes") and "reload-refused" in page.text("#eventList"))
+    page.nothing_ran()
+    os.remove(conf)
+    iptables("-t", "mangle", "-D", "PREROUTING", "1")
+    page.explain(protocol="tcp", source=HOSTILE, destination="203.0.113.10:21")
+    page.nothing_ran()
+
+
+def finds_one_of_10000(page, daemon):
+    services = "".join(
+        f"  - {{name: svc-{n:05}, mark: {n + 1000}, addresses: [10.{n >> 8}.{n & 255}.1], tcp: [80, 443]}}\n" for n in range(10000))
+    daemon.write("daemon: {http-listen: '127.0.0.1:9780'}\nservices:\n" + services)
+    daemon.reload()
+    until("10,000 services are shown", lambda: "10,000 services" in page.text("#serviceCount"), 30)
+    rows = page.run("return document.querySelectorAll('#serviceRows > *, #translationRows > *').length")
+    assert 0 < rows <= 200, f"{rows} rows"
+    for wanted in ["svc-07777", "10.30.97.1", "8777"]:
+        page.type("#filter", wanted)
+        until(f"{wanted} finds one service", lambda: page.names() == ["svc-07777"])
+    page.type("#filter", "")
+    until("all are back", lambda: len(page.names()) == 100)
+    page.run("window.refreshes = []; new PerformanceObserver(list => window.refreshes.push(...list.getEntries().filter("
+             "entry => entry.name === 'refresh').map(entry => entry.duration))).observe({ type: 'measure' })")
+    until("three refreshes", lambda: page.run("return window.refreshes.length") >= 3, 20)
+    median = sorted(page.run("return window.refreshes"))[1]
+    assert median < 50, f"a refresh takes {median} ms"
+    print(f"page: a refresh with 10,000 services takes {median:.1f} ms, {rows} rows in the document")
+    daemon.write(SMALL)
+    daemon.reload()
+    until("the small configuration is back", lambda: page.names() == ["ftp", "web"], 30)
+
+
+def survives_a_restart(page, daemon):
+    daemon.stop()
+    until("the page says that the daemon is gone", lambda: "does not answer" in page.text("#banner"))
+    assert page.run("return document.getElementById('data').classList.contains('stale')")
+    page.shot("gone.png", 1600, "light")
+    daemon.start()
+    until("the page is back by itself", lambda: "In sync" in page.text("#banner"), 20)
+    until("the events of the new daemon come", lambda: page.text("#eventList li:first-child .kind") in ("applied", "started"), 20)
+    iptables("-t", "mangle", "-F", "fwmarkd-mark")
+    until("a repair is shown again", lambda: "repaired" in page.text("#eventList li:first-child"), 10)
+
+
+def has_a_policy(page, _):
+    with urllib.request.urlopen(URL, timeout=10) as answer:
+        policy, size = answer.headers["Content-Security-Policy"], len(answer.read())
+    assert "unsafe" not in policy and "default-src 'none'" in policy and "frame-ancestors 'none'" in policy, policy
+    assert size < 60_000, f"the page has {size} bytes"
+    assert page.run("const frame = document.createElement('p'); frame.setAttribute('onclick', 'alert(9)'); document.body.append(frame);"
+                    "frame.click(); frame.remove(); return window.ran.length") == 0, "an inline handler ran"
+    request = urllib.request.Request(URL + "v1/status", headers={"Host": "rebound.example.com"})
+    try:
+        urllib.request.urlopen(request, timeout=10)
+        raise AssertionError("a foreign Host is answered")
+    except urllib.error.HTTPError as error:
+        assert error.code == 421, error.code
+
+
+def fits(page, _):
+    for width in (360, 800, 1600):
+        page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False})
+        wide = page.run("return document.documentElement.scrollWidth")
+        assert wide <= width, f"at {width} pixels the page is {wide} wide"
+    page.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    page.run("document.activeElement.blur(); document.dispatchEvent(new KeyboardEvent('keydown', { key: '/', bubbles: true }))")
+
+
+def main():
+    daemon = Daemon()
+    daemon.write(SMALL)
+    daemon.start()
+    driver = browser()
+    failed = 0
+    try:
+        driver.get(URL)
+        page = Page(driver)
+        for check in [shows_the_state, follows_a_repair, answers_explain, executes_nothing, has_a_policy, fits, finds_one_of_10000, survives_a_restart]:
+            try:
+                check(page, daemon)
+                print(f"page: {check.__name__.replace('_', ' ')}: passed", flush=True)
+            except AssertionError as error:
+                failed += 1
+                print(f"page: {check.__name__.replace('_', ' ')}: FAILED: {error}", flush=True)
+        page.nothing_ran()
+        complaints = [entry["message"] for entry in driver.get_log("browser") if "Content Security Policy" in entry["message"]]
+        assert len(complaints) <= 1, complaints  # One: the inline handler that has_a_policy planted.
+    finally:
+        driver.quit()
+        daemon.stop()
+    if failed:
+        with open(os.path.join(WORK, "log"), encoding="utf-8", errors="replace") as file:
+            print(file.read()[-4000:])
+        sys.exit(f"page: {failed} checks failed")
+
+
+main()
