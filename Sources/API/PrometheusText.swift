@@ -68,7 +68,7 @@ package struct PrometheusText {
             }
         }
         family("fwmarkd_drift_total", .counter, "Differences that nobody had asked for, by what would repair them.") { family in
-            for kind in ["add", "remove", "move", "add-chain", "remove-chain"] {
+            for kind in ["add", "remove", "add-chain", "remove-chain"] {
                 family.sample(["kind": kind], Double(metrics.drift[kind] ?? 0))
             }
         }

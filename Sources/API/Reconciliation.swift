@@ -28,7 +28,7 @@ package struct Reconciliation: Codable, Sendable, Hashable {
 
 /// One difference between a table and what it should be.
 package struct ChangeMessage: Codable, Sendable, Hashable {
-    /// `add`, `remove`, `move`, `add-chain`, `remove-chain`.
+    /// `add`, `remove`, `add-chain`, `remove-chain`.
     package var kind: String
     /// `ipv4` or `ipv6`.
     package var family: String
@@ -36,7 +36,7 @@ package struct ChangeMessage: Codable, Sendable, Hashable {
     package var table: String
     /// The chain.
     package var chain: String
-    /// The difference in iptables syntax after `+` or `-`; two lines for a rule that moves.
+    /// The difference in iptables syntax after `+` or `-`: one line.
     package var lines: [String]
 
     /// A change of these parts.

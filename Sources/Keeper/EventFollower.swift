@@ -1,4 +1,5 @@
-package import API
+import API
+import FoundationEssentials
 import Synchronization
 
 /// One reader of the events. It holds nothing but the number of the last event it was given: events that it does not take are not

@@ -1,7 +1,9 @@
 import API
 import ConfigurationFile
 import FoundationEssentials
+import Glibc
 import Logging
+import Planner
 import Reconciler
 import Rules
 import Systemd
@@ -66,7 +68,7 @@ extension Keeper {
         let count = "\(changes.count) place\(changes.count == 1 ? "" : "s")"
         var writer = lastWriter.flatMap { $0.time.duration(to: clock.now) < .seconds(2) ? $0.writer : nil }
         lastWriter = nil
-        if writer?.pid == getProcess() { writer = nil }
+        if writer?.pid == getpid() { writer = nil }
         let who =
             if let writer {
                 "written by \(printable(writer.program)) (process \(writer.pid))"
@@ -87,7 +89,7 @@ extension Keeper {
             milliseconds: board.contents.status.lastReconcile?.milliseconds ?? 0, sha256: inForce.sha256)
     }
 
-    func lines(_ changes: [Change]) -> [String] { Array(changes.prefix(Event.lineLimit).flatMap(\.lines).prefix(Event.lineLimit)) }
+    func lines(_ changes: [Change]) -> [String] { changes.prefix(Event.lineLimit).map(\.line) }
 
     func note(error message: String) {
         log.error("\(printable(message))")

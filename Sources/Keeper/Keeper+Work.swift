@@ -12,10 +12,8 @@ import Systemd
 extension Keeper {
     func bootNow() async throws(BootFailure) -> Bool {
         record(.started, "fwmarkd \(API.version) works from \(configurationPath)")
-        let isFallback: Bool
         do throws(ConfigurationErrors) {
             use(try Configuration.load(path: configurationPath), isFallback: false)
-            isFallback = false
         } catch {
             refuse(error)
             let why = "there is no last good configuration to use instead"
@@ -23,10 +21,9 @@ extension Keeper {
                 throw BootFailure(description: "\(error)\n\(why): \(failure)")
             }
             recordFallback()
-            isFallback = true
         }
         switch await tryWriting(.boot) {
-        case .success: return !isFallback
+        case .success: return !state.isFallback
         case .failure(let error):
             // Rights that are missing, and tables that the kernel has not got, are missing for every configuration.
             guard error.isHopeless else { return false }

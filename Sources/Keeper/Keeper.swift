@@ -187,7 +187,7 @@ package actor Keeper<Store: RuleStore, Time: Clock> where Time.Duration == Durat
         let clock = clock
         await withTaskGroup(of: Void.self) { group in
             group.addTask {
-                try? await clock.sleep(until: due)
+                try? await clock.sleep(until: due, tolerance: .zero)
                 await self.wake()
             }
             await withCheckedContinuation { sleeper = $0 }

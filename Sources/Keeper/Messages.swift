@@ -17,6 +17,6 @@ extension ChangeMessage {
     package init(_ change: Change) {
         self.init(
             kind: change.kind.rawValue, family: change.table.family.rawValue, table: change.table.table.rawValue,
-            chain: change.chain.text, lines: change.lines)
+            chain: change.chain.text, lines: [change.line])
     }
 }

@@ -9,5 +9,5 @@ extension ReconcileError {
     var isRefusal: Bool { isHopeless || causes.contains { $0.code == .refused } }
 
     /// Whether trying again is of no use until something outside changes: rights or parts of the kernel are missing.
-    var isHopeless: Bool { causes.contains { !$0.code.isRetryable } }
+    var isHopeless: Bool { isPermanent }
 }

@@ -47,6 +47,20 @@ package enum Directory {
         return directory
     }
 
+    /// Opens a file of this process's user in such a directory, to read and write it, and makes it if there is none.
+    ///
+    /// - Throws: `untrusted` where it belongs to another user, `wrongKind` where it is not a regular file, otherwise errno.
+    package static func ownFile(_ name: String, in directory: borrowing Descriptor) throws(SystemError) -> Descriptor {
+        let file = try Descriptor(opening: name, in: directory, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK)
+        let status = try file.status(name)
+        let kind = Status.kind(status)
+        guard kind == .regular else { throw SystemError("opening \(name)", .wrongKind("\(kind.text), not a regular file")) }
+        guard status.st_uid == geteuid() else {
+            throw SystemError("opening \(name)", .untrusted("it belongs to user \(status.st_uid), not to user \(geteuid())"))
+        }
+        return file
+    }
+
     /// The directory that a path is in: `.` for a name alone.
     package static func parent(of path: String) -> String {
         guard let slash = path.lastIndex(of: "/") else { return "." }

@@ -56,9 +56,11 @@ package final class LogRing: Sendable {
 
     /// Waits until all is written, that many milliseconds at most. Called before the process ends.
     package func drain(milliseconds: CInt = 300) {
-        let isEmpty = state.withLock { $0.lines.isEmpty && !$0.isWriting }
-        if isEmpty { return }
-        drained.wait(milliseconds)
+        let deadline = ContinuousClock.now + .milliseconds(Int(milliseconds))
+        while !state.withLock({ $0.lines.isEmpty && !$0.isWriting }), ContinuousClock.now < deadline {
+            let left = ContinuousClock.now.duration(to: deadline)
+            drained.wait(max(1, CInt(left / .milliseconds(1))))
+        }
     }
 
     /// A pair of sockets that one side waits on: what a condition variable is, for values that are sent between threads.
@@ -127,11 +129,12 @@ package final class LogRing: Sendable {
                 defer { (state.lines, state.byteCount, state.untoldDrops, state.isWriting) = ([], 0, 0, !state.lines.isEmpty) }
                 return (state.lines, state.untoldDrops)
             }
+            // Lowered before the lines are written, so that only the end of these is told.
+            drained.lower()
             if lines.isEmpty {
                 drained.raise()
                 return
             }
-            drained.lower()
             if dropped > 0 { write(droppedLine(dropped)) }
             for line in lines { write(line) }
         }

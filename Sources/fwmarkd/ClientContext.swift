@@ -17,10 +17,22 @@ struct ClientContext: RequestContext {
     /// The user on the other side of a Unix socket (SO_PEERCRED, unix(7)); nil over TCP.
     func user() async -> UInt32? {
         guard let options = channel as? any SocketOptionProvider,
-            let peer: ucred = try? await options.unsafeGetSocketOption(level: .socket, name: .init(rawValue: SO_PEERCRED)).get(),
+            let peer: PeerCredentials = try? await options.unsafeGetSocketOption(
+                level: .socket, name: .init(rawValue: PeerCredentials.option)
+            ).get(),
             // Over TCP there is no peer that is known.
-            peer.pid != 0 || peer.uid != .max
+            peer.process != 0 || peer.user != .max
         else { return nil }
-        return peer.uid
+        return peer.user
     }
+}
+
+/// `struct ucred` of unix(7), which the module of the C library leaves out.
+private struct PeerCredentials {
+    /// SO_PEERCRED of `<asm-generic/socket.h>`.
+    static let option = SO_PEERCRED
+
+    var process: Int32
+    var user: UInt32
+    var group: UInt32
 }

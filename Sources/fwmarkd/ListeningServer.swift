@@ -25,7 +25,7 @@ struct ListeningServer: Sendable {
         var reported: String?
         note(error: "not yet")
         while !Task.isCancelled, !Task.isShuttingDownGracefully {
-            let hasListened = Flag()
+            let hasListened = Happened()
             var reason = "it ended"
             do {
                 try await serve {
@@ -46,7 +46,8 @@ struct ListeningServer: Sendable {
             }
             // What was lost is made again at once.
             if hasListened.isRaised { continue }
-            await cancelWhenGracefulShutdown { try? await Task.sleep(for: pause) }
+            let due = pause
+            await cancelWhenGracefulShutdown { try? await Task.sleep(for: due) }
             pause = min(pause * 2, ListeningServer.longestPause)
         }
     }
@@ -56,8 +57,8 @@ struct ListeningServer: Sendable {
     }
 }
 
-/// Something that has happened, told from another thread.
-final class Flag: Sendable {
+/// Whether something has happened, told from another thread.
+final class Happened: Sendable {
     private let value = Atomic(false)
     var isRaised: Bool { value.load(ordering: .acquiring) }
     func raise() { value.store(true, ordering: .releasing) }

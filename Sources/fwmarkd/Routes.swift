@@ -161,7 +161,8 @@ struct Routes<Source: AnswerSource>: HTTPResponder {
         guard let follower = answers.board.follow(user: user, after: position) else {
             answers.board.countRefusedRequest()
             throw Problem.busy(
-                "there are \(StatusBoard.followerLimit) followers of events already, or \(StatusBoard.followersOfUser) of this user")
+                "there are \(StatusBoard.followerLimit) followers of events already, or \(StatusBoard.followersOfUser) of this user"
+            )
         }
         return ResponseBody { writer in
             if case .serverSent = format { try await writer.write(ByteBuffer(string: "retry: 2000\n\n")) }

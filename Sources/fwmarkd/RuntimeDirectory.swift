@@ -11,9 +11,14 @@ final class RuntimeDirectory: Sendable {
     }
 
     private let path: String
-    /// The lock's descriptor and inode. Held locked as long as the daemon lives; a lock, unlike a file's existence, ends with the
-    /// process.
-    private let lock: Mutex<(descriptor: CInt, inode: ino_t)>
+    /// The lock's descriptor, and which file it is. Held locked as long as the daemon lives; a lock, unlike a file's existence, ends
+    /// with the process.
+    private let lock: Mutex<Lock>
+
+    private struct Lock {
+        var descriptor: CInt
+        var file: FileIdentity
+    }
 
     /// Takes the directory, and makes it if there is none.
     ///
@@ -34,8 +39,6 @@ final class RuntimeDirectory: Sendable {
     ///
     /// - Throws: when that cannot be done.
     func renew() throws(Refusal) {
-        let inode = inodeOfLock()
-        let isHeld = lock.withLock { $0.inode == inode }
         if isHeld { return }
         let taken = try RuntimeDirectory.take(path)
         lock.withLock { lock in
@@ -44,17 +47,12 @@ final class RuntimeDirectory: Sendable {
         }
     }
 
-    /// Whether the directory, or the socket in it, is not the one any more that was made.
-    func hasLost(_ socket: String, inode: ino_t) -> Bool {
-        var status = stat()
-        let isThere = lstat(self.socket(socket), &status) == 0 && status.st_ino == inode
-        return !isThere || lock.withLock { $0.inode } != inodeOfLock()
-    }
+    /// Whether the directory is the one that was taken.
+    private var isHeld: Bool { FileIdentity(path + "/lock") == lock.withLock { $0.file } }
 
-    /// The inode of the socket, to be asked for when it was made; 0 if there is none.
-    func inode(_ socket: String) -> ino_t {
-        var status = stat()
-        return lstat(self.socket(socket), &status) == 0 ? status.st_ino : 0
+    /// Whether the directory, or the socket in it, is not the one any more that was made.
+    func hasLost(_ socket: String, _ identity: FileIdentity?) -> Bool {
+        identity == nil || FileIdentity(self.socket(socket)) != identity || !isHeld
     }
 
     /// Takes the sockets away.
@@ -62,34 +60,24 @@ final class RuntimeDirectory: Sendable {
         for socket in [Endpoint.statusSocket, Endpoint.controlSocket] { unlink(self.socket(socket)) }
     }
 
-    private func inodeOfLock() -> ino_t {
-        var status = stat()
-        return lstat(path + "/lock", &status) == 0 ? status.st_ino : 0
-    }
-
-    private static func take(_ path: String) throws(Refusal) -> (descriptor: CInt, inode: ino_t) {
-        let lock: Descriptor
-        let inode: ino_t
+    private static func take(_ path: String) throws(Refusal) -> Lock {
         do throws(SystemError) {
             let directory = try Directory.own(path, mode: 0o755)
-            lock = try Descriptor(opening: "lock", in: directory, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK)
-            let status = try lock.status(path + "/lock")
-            guard status.st_mode & S_IFMT == S_IFREG, status.st_uid == geteuid() else {
-                throw SystemError("using \(path)/lock", .untrusted("it is not a file of this user"))
+            let lock = try Directory.ownFile("lock", in: directory)
+            guard flock(lock.number, LOCK_EX | LOCK_NB) == 0 else {
+                throw SystemError("another fwmarkd (process \(holder(lock))) runs on \(path)", .errno(EWOULDBLOCK))
             }
-            inode = status.st_ino
+            // For people; the lock itself is what counts.
+            ftruncate(lock.number, 0)
+            try? lock.write(Array("\(getpid())\n".utf8), path + "/lock")
+            let file = try FileIdentity(lock, path + "/lock")
+            return Lock(descriptor: lock.release(), file: file)
         } catch {
-            throw Refusal(description: error.description)
-        }
-        guard flock(lock.number, LOCK_EX | LOCK_NB) == 0 else {
+            let isTaken = error.errno == EWOULDBLOCK
             throw Refusal(
-                description: "another fwmarkd (process \(holder(lock))) runs on \(path): "
-                    + "stop it, or give this one another --runtime-directory")
+                description: isTaken
+                    ? "\(error.doing): stop it, or give this one another --runtime-directory" : error.description)
         }
-        // For people; the lock itself is what counts.
-        ftruncate(lock.number, 0)
-        try? lock.write(Array("\(getpid())\n".utf8), path + "/lock")
-        return (lock.release(), inode)
     }
 
     private static func holder(_ lock: borrowing Descriptor) -> String {

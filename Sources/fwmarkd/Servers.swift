@@ -1,15 +1,17 @@
 import API
-import ConfigurationFile
+import struct ConfigurationFile.ListenAddress
 import Glibc
 import Hummingbird
+import HummingbirdCore
 import Keeper
 import Logging
 import Rules
 import ServiceLifecycle
+import SystemCalls
 
 /// The daemon's servers: both Unix sockets, and TCP where `http-listen` asks for it. None of them is needed for the rules to be kept:
 /// one whose address is taken or not there yet is tried again in growing pauses, and reported.
-struct Servers<Source: AnswerSource>: Service {
+struct Servers<Source: AnswerSource>: ServiceLifecycle.Service {
     let answers: Source
     /// The control socket's answers, counted apart so that root is always heard.
     let controlAnswers: Source
@@ -70,9 +72,9 @@ struct Servers<Source: AnswerSource>: Service {
 
     /// Returns when the socket or its directory was deleted or replaced.
     private func waitForLoss(_ socket: String) async throws {
-        let inode = runtime.inode(socket)
+        let identity = FileIdentity(runtime.socket(socket))
         try await cancelWhenGracefulShutdown {
-            while !runtime.hasLost(socket, inode: inode) { try await Task.sleep(for: Self.lookInterval) }
+            while !runtime.hasLost(socket, identity) { try await Task.sleep(for: Self.lookInterval) }
         }
         throw SocketLost()
     }
@@ -96,7 +98,7 @@ struct Servers<Source: AnswerSource>: Service {
     }
 
     private func serveHTTP(_ address: ListenAddress) async {
-        let server = ListeningServer(name: "http", address: address.description, board: answers.board, log: log)
+        let server = ListeningServer(name: "http", address: text(address), board: answers.board, log: log)
         await server.run { listening in
             let bind = BindAddress.hostname(address.address.description, port: Int(address.port))
             try await application(Routes(answers: answers, door: .network(.own())), bind, listening).run()
@@ -123,6 +125,11 @@ struct Servers<Source: AnswerSource>: Service {
             onServerRunning: { _ in whenListening() },
             logger: quiet)
     }
+}
+
+/// The address as `http-listen` writes it.
+private func text(_ address: ListenAddress) -> String {
+    address.address.family == .ipv6 ? "[\(address.address)]:\(address.port)" : "\(address.address):\(address.port)"
 }
 
 /// The socket or its directory was deleted.

@@ -36,7 +36,8 @@ struct StatusPage: Sendable {
         let nonce = StatusPage.nonce()
         let attribute = Array(" nonce=\"\(nonce)\"".utf8)
         let policy = [
-            "default-src 'none'", "script-src 'nonce-\(nonce)'", "style-src 'nonce-\(nonce)'", "connect-src 'self'", "img-src data:",
+            "default-src 'none'", "script-src 'nonce-\(nonce)'", "style-src 'nonce-\(nonce)'", "connect-src 'self'",
+            "img-src data:",
             "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'",
         ]
         return Response(

@@ -1,3 +1,4 @@
+import NIOCore
 import Synchronization
 
 /// How much memory is taken by answers that clients have not read yet. One answer that many are given is counted once.

@@ -73,7 +73,7 @@ struct MessageTests {
             "fwmarkd_reconcile_duration_seconds_bucket{le=\"0.005\"} 3",
             "fwmarkd_reconcile_duration_seconds_bucket{le=\"30\"} 3", "fwmarkd_reconcile_duration_seconds_bucket{le=\"+Inf\"} 4",
             "fwmarkd_reconcile_duration_seconds_count 4", "fwmarkd_drift_total{kind=\"add\"} 2",
-            "fwmarkd_drift_total{kind=\"move\"} 0",
+            "fwmarkd_drift_total{kind=\"add-chain\"} 0",
             "fwmarkd_service_packets_total{service=\"a \\\"b\\\"\\\\\\n\",mark=\"21\"} 1152921504606846976",
             "process_resident_memory_bytes 4096", "process_cpu_seconds_total 0.25",
         ] {

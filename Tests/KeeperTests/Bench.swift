@@ -65,7 +65,7 @@ final class Bench {
     /// The marks of our rules in the kernel, in order.
     var marks: [UInt32] {
         (kernel.tables[mangle]?[.mark]?.rules ?? []).compactMap { rule in
-            guard case .mark(let mark) = rule.content.target else { return nil }
+            guard case .mark(let mark) = rule.rule.target else { return nil }
             return mark.value
         }
     }

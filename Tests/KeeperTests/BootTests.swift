@@ -175,10 +175,11 @@ struct BootTests {
         let bench = try Bench(web(80))
         #expect(bench.status.state == .starting)
         #expect(await bench.keeper.work() == nil, "nothing acts before")
-        await bench.keeper.hint(.lock)
-        async let reload = bench.keeper.reload()
-        async let reconcile = bench.keeper.reconcile()
-        try await bench.boot()
+        let keeper = bench.keeper
+        await keeper.hint(.lock)
+        async let reload = keeper.reload()
+        async let reconcile = keeper.reconcile()
+        _ = try await keeper.boot()
         _ = (try await reload.get(), try await reconcile.get())
         #expect(bench.events.prefix(2) == [.started, .applied] && !bench.events.contains(.drift))
     }

@@ -74,7 +74,7 @@ struct DriftTests {
         let commits = bench.kernel.commits
         for rules in ["xyz", "", "q"] {
             bench.kernel.with { state in
-                state.tables[mangle]?.change(.prerouting) { $0 = $0.filter(\.isOurJump) + rules.map { standing($0) } }
+                state.tables[mangle]?.change(chainName("PREROUTING")) { $0 = $0.filter(\.isOurJump) + rules.map { standing($0) } }
             }
             await bench.run(for: .seconds(3))
             await bench.hint()
