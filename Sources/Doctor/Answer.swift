@@ -1,0 +1,15 @@
+/// A fact, or why it is not known.
+package enum Answer<Value: Sendable>: Sendable {
+    /// What was found.
+    case known(Value)
+    /// Why it could not be found out.
+    case unknown(String)
+
+    /// What the body says of the fact, if it is known.
+    func judge(_ body: (Value) -> Verdict) -> Verdict {
+        switch self {
+        case .known(let value): body(value)
+        case .unknown(let reason): .notRun(reason)
+        }
+    }
+}

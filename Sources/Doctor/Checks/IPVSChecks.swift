@@ -1,0 +1,265 @@
+import ConfigurationFile
+import Netlink
+import Rules
+
+/// Without IPVS marks lead nowhere.
+enum IPVSPresence: Check {
+    static let name = "ipvs-absent"
+
+    static func examine(_ facts: Facts) -> Verdict {
+        guard facts.ipvs == .absent, !facts.configuration.allServices.isEmpty else { return .silent }
+        return .found([
+            finding(
+                .problem, "this kernel has no IPVS: the module ip_vs is neither loaded nor installed.",
+                "Packets are marked, and nothing sends them to real servers.",
+                "apt-get install linux-image-amd64    # or the kernel of your system that has ip_vs", "modprobe ip_vs")
+        ])
+    }
+}
+
+/// A mark that no virtual service is for leads nowhere. IPVS keeps the services on one mark apart by family.
+enum VirtualServices: Check {
+    static let name = "ipvs-service"
+
+    static func examine(_ facts: Facts) -> Verdict {
+        facts.judgeIPVS { _ in
+            var verdict = Verdict()
+            for (service, families, ftp) in facts.marked {
+                let missing = families.filter { facts.virtualService(service.mark, $0) == nil }
+                for family in missing {
+                    // A service that names no address has only the families that somebody made a virtual service for.
+                    if service.addresses.included.isEmpty, missing.count < families.count { continue }
+                    let six = family == .ipv6 ? " -6" : ""
+                    let method = ["direct": "-g", "tunnel": "-i"][ftp?.forwarding.rawValue ?? ""] ?? "-m"
+                    verdict.findings.append(
+                        finding(
+                            .problem,
+                            "IPVS has no virtual service on mark \(service.mark.value) for \(family.name), which \(service.name) sets.",
+                            "Packets of \(service.name) are marked and then go to the director itself, which refuses or does not answer them.",
+                            "ipvsadm -A -f \(service.mark.value)\(six) -s rr -p 300",
+                            "ipvsadm -a -f \(service.mark.value)\(six) -r REAL-SERVER \(method)"))
+                }
+            }
+            return verdict
+        }
+    }
+}
+
+/// Without persistence the connections of one client are spread over the real servers.
+enum Persistence: Check {
+    static let name = "ipvs-persistence"
+    /// Schedulers that choose by the client's address.
+    private static let keepers: Set<String> = ["sh", "mh"]
+
+    static func examine(_ facts: Facts) -> Verdict {
+        facts.judgeIPVS { _ in
+            var verdict = Verdict()
+            for (service, families, ftp) in facts.marked where service.hasSeveralPorts {
+                for family in families {
+                    guard let found = facts.virtualService(service.mark, family), found.persistence == nil,
+                        !keepers.contains(found.scheduler), found.realServers.count != 1
+                    else { continue }
+                    let six = family == .ipv6 ? " -6" : ""
+                    verdict.findings.append(
+                        finding(
+                            ftp != nil ? .problem : .warning,
+                            "the virtual service on mark \(service.mark.value) for \(family.name) (\(service.name)) is not persistent.",
+                            ftp != nil
+                                ? "A client's data connection then comes to another real server than its control connection, and is refused."
+                                : "A client's connections to the different ports of \(service.name) may come to different real servers.",
+                            "ipvsadm -E -f \(service.mark.value)\(six) -s \(found.scheduler) -p 300"))
+                }
+            }
+            return verdict
+        }
+    }
+}
+
+/// A virtual service on a mark that no rule sets gets no packet.
+enum OrphanVirtualServices: Check {
+    static let name = "ipvs-orphan"
+
+    static func examine(_ facts: Facts) -> Verdict {
+        guard case .services(let services) = facts.ipvs else { return .silent }
+        return facts.firewall.judge { firewall in
+            let own = facts.marked.flatMap { entry in entry.families.map { Key(family: $0, mark: entry.service.mark.value) } }
+            var marks = Set(own)
+            for table in firewall.tables {
+                for chain in table.chains where !chain.id.isOurs {
+                    for rule in chain.rules where rule.rule.target.effect == .mark {
+                        // A mark that is computed or restored can be any.
+                        guard case .mark(let operation) = rule.rule.target else { return .silent }
+                        marks.insert(Key(family: table.family, mark: operation.value))
+                        for key in own { marks.insert(Key(family: key.family, mark: operation.applied(to: key.mark))) }
+                    }
+                }
+            }
+            var verdict = Verdict()
+            for service in services {
+                guard let mark = service.mark, !marks.contains(Key(family: service.family, mark: mark)) else { continue }
+                let six = service.family == .ipv6 ? " -6" : ""
+                verdict.findings.append(
+                    finding(
+                        .warning,
+                        "IPVS has a virtual service on mark \(mark) for \(service.family.name), and no rule sets that mark.",
+                        "It never sees a packet. Was the mark changed in one of the two places only?",
+                        "ipvsadm -L -f \(mark)\(six) -n", "ipvsadm -D -f \(mark)\(six)"))
+            }
+            return verdict
+        }
+    }
+
+    private struct Key: Hashable {
+        let family: Family
+        let mark: UInt32
+    }
+}
+
+/// A virtual service without a real server that takes connections refuses all of them.
+enum RealServers: Check {
+    static let name = "ipvs-real-servers"
+
+    static func examine(_ facts: Facts) -> Verdict {
+        facts.judgeIPVS { _ in
+            var verdict = Verdict()
+            for (service, families, _) in facts.marked {
+                for family in families {
+                    guard let found = facts.virtualService(service.mark, family), found.realServers.allSatisfy({ $0.weight == 0 })
+                    else { continue }
+                    let place = "the virtual service on mark \(service.mark.value) for \(family.name) (\(service.name))"
+                    let six = family == .ipv6 ? " -6" : ""
+                    let first = found.realServers.first?.text ?? "REAL-SERVER"
+                    verdict.findings.append(
+                        finding(
+                            .problem,
+                            found.realServers.isEmpty ? "\(place) has no real servers." : "all real servers of \(place) have weight 0.",
+                            "New connections are refused. A health checker that found every server down leaves it so.",
+                            found.realServers.isEmpty
+                                ? "ipvsadm -a -f \(service.mark.value)\(six) -r REAL-SERVER -m"
+                                : "ipvsadm -e -f \(service.mark.value)\(six) -r \(first) -w 1 \(found.realServers[0].method.option)"))
+                }
+            }
+            return verdict
+        }
+    }
+}
+
+/// Persistent clients stay with a real server of weight 0.
+enum QuiescentServers: Check {
+    static let name = "ipvs-quiescent"
+    private static let setting = "net.ipv4.vs.expire_quiescent_template"
+
+    static func examine(_ facts: Facts) -> Verdict {
+        facts.judgeIPVS { _ in
+            guard facts.settings[setting] == "0" else { return .silent }
+            for (service, families, _) in facts.marked {
+                for family in families {
+                    guard let found = facts.virtualService(service.mark, family), found.persistence != nil,
+                        let server = found.realServers.first(where: { $0.weight == 0 }),
+                        found.realServers.contains(where: { $0.weight != 0 })
+                    else { continue }
+                    return .found([
+                        Finding(
+                            check: name, severity: .warning,
+                            seen: "\(setting) is 0, and the real server \(server.address) of mark \(service.mark.value) (\(service.name)) has "
+                                + "weight 0.",
+                            matters: "Clients that persistence has bound to it stay with it, dead or not, until their time is over.",
+                            advice: self.setting(setting, "1"))
+                    ])
+                }
+            }
+            return .silent
+        }
+    }
+}
+
+/// IPVS must forward as the entry of the file expects.
+enum ForwardingMethods: Check {
+    static let name = "ipvs-forwarding"
+
+    static func examine(_ facts: Facts) -> Verdict {
+        facts.judgeIPVS { _ in
+            var verdict = Verdict()
+            for (service, families, ftp) in facts.marked {
+                guard let ftp else { continue }
+                for family in families {
+                    let servers = facts.virtualService(service.mark, family)?.realServers ?? []
+                    let other = servers.filter { $0.method != ftp.method && $0.method != .local && $0.method != .bypass }
+                    guard let first = other.first else { continue }
+                    let six = family == .ipv6 ? " -6" : ""
+                    verdict.findings.append(
+                        finding(
+                            .problem,
+                            "\(service.name) has forwarding: \(ftp.forwarding.rawValue), and IPVS sends packets to \(first.address) by "
+                                + "\(first.method.rawValue)\(other.count > 1 ? " (and to \(other.count - 1) more)" : "").",
+                            "The rules for active data are made for the method of the file: with another one they translate what must not be "
+                                + "translated, or the reverse.",
+                            "ipvsadm -e -f \(service.mark.value)\(six) -r \(first.text) \(ftp.method.option)",
+                            "or write into \(facts.file(of: service.name)), entry \(service.name): forwarding: \(first.method.rawValue)"))
+                }
+            }
+            return verdict
+        }
+    }
+}
+
+/// With one-packet scheduling IPVS does not know answers.
+enum OnePacketScheduling: Check {
+    static let name = "ipvs-one-packet"
+
+    static func examine(_ facts: Facts) -> Verdict {
+        facts.judgeIPVS { _ in
+            var verdict = Verdict()
+            for (service, families, _) in facts.marked {
+                for family in families {
+                    guard let found = facts.virtualService(service.mark, family), found.isOnePacket,
+                        let server = found.realServers.first(where: { $0.method == .nat })
+                    else { continue }
+                    let isTranslated = facts.configuration.allMasquerades.contains { masquerade in
+                        guard case .addresses(let first, _) = masquerade.to else { return false }
+                        return service.addresses.included.contains { $0.contains(first) }
+                            && masquerade.sources.included.contains { $0.contains(server.address) }
+                    }
+                    let setting = "net.ipv4.vs.conntrack"
+                    guard !isTranslated || facts.settings[setting] == "1" else { continue }
+                    let address = service.addresses.included.first { $0.family == family }?.address.description ?? "VIP"
+                    verdict.findings.append(
+                        Finding(
+                            check: name, severity: .problem,
+                            seen: "the virtual service on mark \(service.mark.value) (\(service.name)) schedules packet by packet (-o) and reaches "
+                                + "\(server.address) by NAT.",
+                            matters: "IPVS keeps no connection by which it could translate the answers: they leave with the real server's address, "
+                                + "unless a masquerade to the virtual address translates them and \(setting) is 0.",
+                            advice: isTranslated
+                                ? self.setting(setting, "0")
+                                : [
+                                    "write into \(facts.file(of: service.name)), below masquerade: "
+                                        + "{name: \(service.name)-answers, sources: [\(server.address)], to: \(address)}"
+                                ]))
+                }
+            }
+            return verdict
+        }
+    }
+}
+
+extension Family {
+    /// `IPv4`.
+    var name: String { self == .ipv4 ? "IPv4" : "IPv6" }
+}
+
+extension RealServer {
+    /// The address as `ipvsadm -r` takes it.
+    var text: String { address.family == .ipv6 ? "[\(address)]:\(port)" : "\(address):\(port)" }
+}
+
+extension RealServer.Method {
+    /// The option of ipvsadm.
+    var option: String {
+        switch self {
+        case .direct: "-g"
+        case .tunnel: "-i"
+        default: "-m"
+        }
+    }
+}

@@ -1,0 +1,24 @@
+/// What a check came to.
+package struct Verdict: Sendable, Hashable {
+    /// What it found; nothing where all is well.
+    package var findings: [Finding] = []
+    /// What it could not examine, and why: a sentence each.
+    package var notRun: [String] = []
+
+    /// Nothing found.
+    package static let silent = Verdict()
+
+    /// The check could not run for this reason.
+    package static func notRun(_ reason: String) -> Verdict {
+        var verdict = Verdict()
+        verdict.notRun = [reason]
+        return verdict
+    }
+
+    /// These findings.
+    package static func found(_ findings: [Finding]) -> Verdict {
+        var verdict = Verdict()
+        verdict.findings = findings
+        return verdict
+    }
+}
