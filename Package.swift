@@ -58,7 +58,7 @@ let package = Package(
         .target(name: "Netlink", dependencies: ["Rules", "SystemCalls", "CNetlink"]),
         .target(
             name: "Doctor",
-            dependencies: ["Rules", "ConfigurationFile", "Planner", "Netfilter", "XTables", "Importer", "Netlink"]),
+            dependencies: ["Rules", "SystemCalls", "ConfigurationFile", "Planner", "Netfilter", "Netlink"]),
         .target(name: "API", dependencies: ["Rules"]),
         .target(name: "Explanations", dependencies: ["Rules", "ConfigurationFile", "Planner", "API"]),
         .target(name: "Systemd", dependencies: ["Rules", .product(name: "Logging", package: "swift-log")]),
@@ -138,7 +138,7 @@ let package = Package(
             name: "NetlinkTests", dependencies: ["Netlink", "Rules", "SystemCalls", "NamespaceSupport"]),
         .testTarget(
             name: "DoctorTests",
-            dependencies: ["Doctor", "Netlink", "Importer", "ConfigurationFile", "Rules", "NamespaceSupport"]),
+            dependencies: ["Doctor", "Netlink", "ConfigurationFile", "Rules", "SystemCalls", "NamespaceSupport"]),
         .testTarget(name: "APITests", dependencies: ["API", "Rules", "NamespaceSupport"]),
         .testTarget(name: "SystemdTests", dependencies: ["Systemd", .product(name: "Logging", package: "swift-log")]),
         .testTarget(

@@ -6,7 +6,7 @@ package enum Answer<Value: Sendable>: Sendable {
     case unknown(String)
 
     /// What the body says of the fact, if it is known.
-    func judge(_ body: (Value) -> Verdict) -> Verdict {
+    func judge(_ body: (Value) -> CheckResult) -> CheckResult {
         switch self {
         case .known(let value): body(value)
         case .unknown(let reason): .notRun(reason)

@@ -3,7 +3,7 @@ package protocol Check: Sendable {
     /// The check's name, in small letters and dashes.
     static var name: String { get }
     /// Judges the facts.
-    static func examine(_ facts: Facts) -> Verdict
+    static func examine(_ facts: Facts) -> CheckResult
 }
 
 extension Check {

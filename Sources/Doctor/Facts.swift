@@ -39,7 +39,7 @@ package struct Facts: Sendable {
 
 extension Facts {
     /// What the body says of the virtual services, if they are known and any are needed.
-    func judgeIPVS(_ body: ([VirtualService]) -> Verdict) -> Verdict {
+    func judgeIPVS(_ body: ([VirtualService]) -> CheckResult) -> CheckResult {
         guard !configuration.allServices.isEmpty else { return .silent }
         return switch ipvs {
         case .absent: .silent

@@ -6,12 +6,14 @@ import Rules
 enum IPVSFTPModule: Check {
     static let name = "ip-vs-ftp"
 
-    static func examine(_ facts: Facts) -> Verdict {
+    static func examine(_ facts: Facts) -> CheckResult {
         // It reads control connections on port 21 that IPVS reaches by NAT.
         let byNAT = facts.configuration.ftp.filter { $0.controlPorts.contains(21) && facts.methods($0.service, $0).contains(.nat) }
         guard !byNAT.isEmpty, facts.modules.contains("ip_vs_ftp") else { return .silent }
-        guard !facts.ftpServers.isEmpty else { return .notRun("ip_vs_ftp is loaded; give the FTP servers' file with --vsftpd-conf") }
-        var verdict = Verdict()
+        guard !facts.ftpServers.isEmpty else {
+            return .notRun("ip_vs_ftp is loaded; give the FTP servers' file with --vsftpd-conf")
+        }
+        var verdict = CheckResult()
         for file in facts.ftpServers {
             guard case .address(let address) = file.passiveAddress,
                 byNAT.contains(where: { $0.addresses.contains { $0.contains(address) } })
@@ -31,10 +33,10 @@ enum IPVSFTPModule: Check {
 enum FTPServerFiles: Check {
     static let name = "ftp-servers"
 
-    static func examine(_ facts: Facts) -> Verdict {
+    static func examine(_ facts: Facts) -> CheckResult {
         guard !facts.configuration.ftp.isEmpty else { return .silent }
         guard !facts.ftpServers.isEmpty else { return .notRun("the FTP servers' file was not given: --vsftpd-conf PATH") }
-        var verdict = Verdict()
+        var verdict = CheckResult()
         for file in facts.ftpServers {
             verdict.findings += file.refusals.map {
                 finding(.problem, "\(file.path): \($0).", "The server does not start with it.", "edit \(file.path)")
@@ -42,7 +44,8 @@ enum FTPServerFiles: Check {
             guard let service = entry(file, facts.configuration.ftp) else {
                 verdict.findings.append(
                     finding(
-                        .warning, "\(file.path) is of a server on port \(file.controlPort), which no entry below ftp has as control-port.",
+                        .warning,
+                        "\(file.path) is of a server on port \(file.controlPort), which no entry below ftp has as control-port.",
                         "Clients of the virtual addresses do not reach it.",
                         "write into \(facts.file(of: facts.configuration.ftp[0].name)): control-port: \(file.controlPort)"))
                 continue
@@ -78,7 +81,9 @@ enum FTPServerFiles: Check {
                     advice: file.advice(passivePorts: wanted))
             ]
         }
-        guard announced != wanted, wanted.lower > 1024 || announced.lower > 1024 || announced.upper != wanted.upper else { return [] }
+        guard announced != wanted, wanted.lower > 1024 || announced.lower > 1024 || announced.upper != wanted.upper else {
+            return []
+        }
         return [
             finding(
                 .warning, "\(file.path) has the passive ports \(announced), \(service.name) has \(wanted).",

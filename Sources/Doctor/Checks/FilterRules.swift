@@ -8,12 +8,12 @@ enum FilterRules: Check {
     /// How many rules are asked before the rest of the services is left out.
     private static let maximumSteps = 2_000_000
 
-    static func examine(_ facts: Facts) -> Verdict {
+    static func examine(_ facts: Facts) -> CheckResult {
         facts.firewall.judge { firewall in
             var culprits: [Culprit] = []
             var places: [String: Int] = [:]
             var steps = 0
-            var verdict = Verdict()
+            var verdict = CheckResult()
             let marked = facts.marked
             for (number, entry) in marked.enumerated() {
                 if steps > maximumSteps {

@@ -6,7 +6,7 @@ import Rules
 enum IPVSPresence: Check {
     static let name = "ipvs-absent"
 
-    static func examine(_ facts: Facts) -> Verdict {
+    static func examine(_ facts: Facts) -> CheckResult {
         guard facts.ipvs == .absent, !facts.configuration.allServices.isEmpty else { return .silent }
         return .found([
             finding(
@@ -21,9 +21,9 @@ enum IPVSPresence: Check {
 enum VirtualServices: Check {
     static let name = "ipvs-service"
 
-    static func examine(_ facts: Facts) -> Verdict {
+    static func examine(_ facts: Facts) -> CheckResult {
         facts.judgeIPVS { _ in
-            var verdict = Verdict()
+            var verdict = CheckResult()
             for (service, families, ftp) in facts.marked {
                 let missing = families.filter { facts.virtualService(service.mark, $0) == nil }
                 for family in missing {
@@ -51,9 +51,9 @@ enum Persistence: Check {
     /// Schedulers that choose by the client's address.
     private static let keepers: Set<String> = ["sh", "mh"]
 
-    static func examine(_ facts: Facts) -> Verdict {
+    static func examine(_ facts: Facts) -> CheckResult {
         facts.judgeIPVS { _ in
-            var verdict = Verdict()
+            var verdict = CheckResult()
             for (service, families, ftp) in facts.marked where service.hasSeveralPorts {
                 for family in families {
                     guard let found = facts.virtualService(service.mark, family), found.persistence == nil,
@@ -79,7 +79,7 @@ enum Persistence: Check {
 enum OrphanVirtualServices: Check {
     static let name = "ipvs-orphan"
 
-    static func examine(_ facts: Facts) -> Verdict {
+    static func examine(_ facts: Facts) -> CheckResult {
         guard case .services(let services) = facts.ipvs else { return .silent }
         return facts.firewall.judge { firewall in
             let own = facts.marked.flatMap { entry in entry.families.map { Key(family: $0, mark: entry.service.mark.value) } }
@@ -94,7 +94,7 @@ enum OrphanVirtualServices: Check {
                     }
                 }
             }
-            var verdict = Verdict()
+            var verdict = CheckResult()
             for service in services {
                 guard let mark = service.mark, !marks.contains(Key(family: service.family, mark: mark)) else { continue }
                 let six = service.family == .ipv6 ? " -6" : ""
@@ -119,9 +119,9 @@ enum OrphanVirtualServices: Check {
 enum RealServers: Check {
     static let name = "ipvs-real-servers"
 
-    static func examine(_ facts: Facts) -> Verdict {
+    static func examine(_ facts: Facts) -> CheckResult {
         facts.judgeIPVS { _ in
-            var verdict = Verdict()
+            var verdict = CheckResult()
             for (service, families, _) in facts.marked {
                 for family in families {
                     guard let found = facts.virtualService(service.mark, family), found.realServers.allSatisfy({ $0.weight == 0 })
@@ -132,11 +132,13 @@ enum RealServers: Check {
                     verdict.findings.append(
                         finding(
                             .problem,
-                            found.realServers.isEmpty ? "\(place) has no real servers." : "all real servers of \(place) have weight 0.",
+                            found.realServers.isEmpty
+                                ? "\(place) has no real servers." : "all real servers of \(place) have weight 0.",
                             "New connections are refused. A health checker that found every server down leaves it so.",
                             found.realServers.isEmpty
                                 ? "ipvsadm -a -f \(service.mark.value)\(six) -r REAL-SERVER -m"
-                                : "ipvsadm -e -f \(service.mark.value)\(six) -r \(first) -w 1 \(found.realServers[0].method.option)"))
+                                : "ipvsadm -e -f \(service.mark.value)\(six) -r \(first) -w 1 \(found.realServers[0].method.option)"
+                        ))
                 }
             }
             return verdict
@@ -149,7 +151,7 @@ enum QuiescentServers: Check {
     static let name = "ipvs-quiescent"
     private static let setting = "net.ipv4.vs.expire_quiescent_template"
 
-    static func examine(_ facts: Facts) -> Verdict {
+    static func examine(_ facts: Facts) -> CheckResult {
         facts.judgeIPVS { _ in
             guard facts.settings[setting] == "0" else { return .silent }
             for (service, families, _) in facts.marked {
@@ -161,9 +163,11 @@ enum QuiescentServers: Check {
                     return .found([
                         Finding(
                             check: name, severity: .warning,
-                            seen: "\(setting) is 0, and the real server \(server.address) of mark \(service.mark.value) (\(service.name)) has "
+                            seen:
+                                "\(setting) is 0, and the real server \(server.address) of mark \(service.mark.value) (\(service.name)) has "
                                 + "weight 0.",
-                            matters: "Clients that persistence has bound to it stay with it, dead or not, until their time is over.",
+                            matters:
+                                "Clients that persistence has bound to it stay with it, dead or not, until their time is over.",
                             advice: self.setting(setting, "1"))
                     ])
                 }
@@ -177,9 +181,9 @@ enum QuiescentServers: Check {
 enum ForwardingMethods: Check {
     static let name = "ipvs-forwarding"
 
-    static func examine(_ facts: Facts) -> Verdict {
+    static func examine(_ facts: Facts) -> CheckResult {
         facts.judgeIPVS { _ in
-            var verdict = Verdict()
+            var verdict = CheckResult()
             for (service, families, ftp) in facts.marked {
                 guard let ftp else { continue }
                 for family in families {
@@ -195,7 +199,8 @@ enum ForwardingMethods: Check {
                             "The rules for active data are made for the method of the file: with another one they translate what must not be "
                                 + "translated, or the reverse.",
                             "ipvsadm -e -f \(service.mark.value)\(six) -r \(first.text) \(ftp.method.option)",
-                            "or write into \(facts.file(of: service.name)), entry \(service.name): forwarding: \(first.method.rawValue)"))
+                            "or write into \(facts.file(of: service.name)), entry \(service.name): forwarding: \(first.method.rawValue)"
+                        ))
                 }
             }
             return verdict
@@ -207,9 +212,9 @@ enum ForwardingMethods: Check {
 enum OnePacketScheduling: Check {
     static let name = "ipvs-one-packet"
 
-    static func examine(_ facts: Facts) -> Verdict {
+    static func examine(_ facts: Facts) -> CheckResult {
         facts.judgeIPVS { _ in
-            var verdict = Verdict()
+            var verdict = CheckResult()
             for (service, families, _) in facts.marked {
                 for family in families {
                     guard let found = facts.virtualService(service.mark, family), found.isOnePacket,
@@ -226,9 +231,11 @@ enum OnePacketScheduling: Check {
                     verdict.findings.append(
                         Finding(
                             check: name, severity: .problem,
-                            seen: "the virtual service on mark \(service.mark.value) (\(service.name)) schedules packet by packet (-o) and reaches "
+                            seen:
+                                "the virtual service on mark \(service.mark.value) (\(service.name)) schedules packet by packet (-o) and reaches "
                                 + "\(server.address) by NAT.",
-                            matters: "IPVS keeps no connection by which it could translate the answers: they leave with the real server's address, "
+                            matters:
+                                "IPVS keeps no connection by which it could translate the answers: they leave with the real server's address, "
                                 + "unless a masquerade to the virtual address translates them and \(setting) is 0.",
                             advice: isTranslated
                                 ? self.setting(setting, "0")

@@ -6,8 +6,8 @@ import Rules
 enum LegacyTables: Check {
     static let name = "legacy-tables"
 
-    static func examine(_ facts: Facts) -> Verdict {
-        var verdict = Verdict()
+    static func examine(_ facts: Facts) -> CheckResult {
+        var verdict = CheckResult()
         for family in Family.allCases {
             switch facts.missing[family] {
             case nil, .known([]): break
@@ -29,8 +29,8 @@ enum LegacyTables: Check {
 enum IPForward: Check {
     static let name = "ip-forward"
 
-    static func examine(_ facts: Facts) -> Verdict {
-        var verdict = Verdict()
+    static func examine(_ facts: Facts) -> CheckResult {
+        var verdict = CheckResult()
         for (family, setting) in [(Family.ipv4, "net.ipv4.ip_forward"), (.ipv6, "net.ipv6.conf.all.forwarding")]
         where facts.forwards(family) {
             switch facts.settings[setting] {
@@ -38,8 +38,11 @@ enum IPForward: Check {
                 verdict.findings.append(
                     Finding(
                         check: name, severity: .problem, seen: "\(setting) is 0.",
-                        matters: "The director drops what real servers answer and the connections that they open: it does not route.",
-                        advice: ["sysctl -w \(setting)=1", "echo '\(setting) = 1' > /etc/sysctl.d/60-fwmarkd-\(name)-\(family).conf"]))
+                        matters:
+                            "The director drops what real servers answer and the connections that they open: it does not route.",
+                        advice: [
+                            "sysctl -w \(setting)=1", "echo '\(setting) = 1' > /etc/sysctl.d/60-fwmarkd-\(name)-\(family).conf",
+                        ]))
             case nil: verdict.notRun.append("\(setting) cannot be read")
             default: break
             }
@@ -52,7 +55,7 @@ enum IPForward: Check {
 enum ConntrackTable: Check {
     static let name = "conntrack-table"
 
-    static func examine(_ facts: Facts) -> Verdict {
+    static func examine(_ facts: Facts) -> CheckResult {
         guard let count = facts.settings["net.netfilter.nf_conntrack_count"].flatMap({ Int($0) }),
             let limit = facts.settings["net.netfilter.nf_conntrack_max"].flatMap({ Int($0) }), limit > 0, count >= limit / 10 * 9
         else { return .silent }
@@ -60,7 +63,8 @@ enum ConntrackTable: Check {
         return .found([
             Finding(
                 check: name, severity: .warning, seen: "the connection tracking table has \(count) of at most \(limit) entries.",
-                matters: "When it is full, the kernel drops the packets of new connections (\"nf_conntrack: table full\" in its log).",
+                matters:
+                    "When it is full, the kernel drops the packets of new connections (\"nf_conntrack: table full\" in its log).",
                 advice: setting("net.netfilter.nf_conntrack_max", "\(larger.overflow ? limit : larger.partialValue)"))
         ])
     }
@@ -70,9 +74,9 @@ enum ConntrackTable: Check {
 enum AbsentAddresses: Check {
     static let name = "vip-not-local"
 
-    static func examine(_ facts: Facts) -> Verdict {
+    static func examine(_ facts: Facts) -> CheckResult {
         facts.routing.judge { routing in
-            var verdict = Verdict()
+            var verdict = CheckResult()
             for (service, families, _) in facts.marked {
                 for family in families where routing.makesLocal(service.mark.value, family) {
                     let absent = service.addresses.included.contains { prefix in
@@ -103,8 +107,10 @@ enum AbsentAddresses: Check {
         return [
             Finding(
                 check: name, severity: .problem,
-                seen: "\(settings.joined(separator: " and ")) is 1, and the virtual address of \(service.name) is not on this machine.",
-                matters: "The route back to the client is then looked up with the packet's mark, which leads to this machine itself: the kernel "
+                seen:
+                    "\(settings.joined(separator: " and ")) is 1, and the virtual address of \(service.name) is not on this machine.",
+                matters:
+                    "The route back to the client is then looked up with the packet's mark, which leads to this machine itself: the kernel "
                     + "drops the packets as coming from an impossible source.",
                 advice: settings.map { "sysctl -w \($0)=0" })
         ]
@@ -129,7 +135,8 @@ extension Facts {
             let methods = (virtualService(service.mark, family)?.realServers ?? []).map(\.method)
             return methods.isEmpty ? ftp?.forwarding == .nat : methods.contains(.nat)
         }
-        return byNAT || configuration.masquerades.contains { $0.to != .unchanged && $0.sources.included.contains { $0.family == family } }
+        return byNAT
+            || configuration.masquerades.contains { $0.to != .unchanged && $0.sources.included.contains { $0.family == family } }
     }
 
     /// Whether some rule has the kernel track connections, which also puts fragments together.

@@ -6,9 +6,9 @@ import Rules
 enum ForeignMarks: Check {
     static let name = "foreign-marks"
 
-    static func examine(_ facts: Facts) -> Verdict {
+    static func examine(_ facts: Facts) -> CheckResult {
         facts.firewall.judge { firewall in
-            var verdict = Verdict()
+            var verdict = CheckResult()
             var told: Set<String> = []
             for family in Family.allCases {
                 let services = facts.marked.filter { $0.families.contains(family) }.map(\.service)
@@ -57,23 +57,27 @@ enum ForeignMarks: Check {
 enum MarkReaders: Check {
     static let name = "mark-readers"
 
-    static func examine(_ facts: Facts) -> Verdict {
+    static func examine(_ facts: Facts) -> CheckResult {
         facts.firewall.judge { firewall in
-            var verdict = Verdict()
+            var verdict = CheckResult()
             var told: Set<String> = []
             for family in Family.allCases {
                 let services = facts.marked.filter { $0.families.contains(family) }.map(\.service)
                 for hook in [Hook.prerouting, .input, .output, .postrouting] {
                     for (table, chain) in firewall.baseChains(family, hook) {
                         for rule in ReachedRule.all(in: table, from: chain) {
-                            guard let mark = rule.mark, let effect = effect(rule, table, hook), !isBeforeOurs(rule, hook) else { continue }
+                            guard let mark = rule.mark, let effect = effect(rule, table, hook), !isBeforeOurs(rule, hook) else {
+                                continue
+                            }
                             let hit = services.filter { service in
                                 mark.matches(service.mark.value)
                                     && rule.mayMatch(anyAddresses(hook, TrafficClass(service, family, mark: service.mark.value)))
                             }
                             guard let first = hit.first, told.insert(table.text(rule.chain, rule.number)).inserted else { continue }
                             verdict.findings.append(
-                                finding(mark, effect, table.text(rule.chain, rule.number), table.listing(rule.chain), first, hit.count - 1))
+                                finding(
+                                    mark, effect, table.text(rule.chain, rule.number), table.listing(rule.chain), first,
+                                    hit.count - 1))
                         }
                     }
                 }
@@ -123,7 +127,9 @@ extension ReachedRule {
     fileprivate var mark: MarkMatch? {
         for match in [rule.match] + path.reversed() {
             // A rule for all other marks is not about a mark.
-            for condition in match.conditions { if case .mark(let mark) = condition, !mark.isInverted, mark.value != 0 { return mark } }
+            for condition in match.conditions {
+                if case .mark(let mark) = condition, !mark.isInverted, mark.value != 0 { return mark }
+            }
         }
         return guardingMark.flatMap { $0.value == 0 ? nil : $0 }
     }
@@ -136,9 +142,9 @@ private func hexadecimal(_ number: UInt32) -> String { "0x" + String(number, rad
 enum RoutingRules: Check {
     static let name = "routing-rules"
 
-    static func examine(_ facts: Facts) -> Verdict {
+    static func examine(_ facts: Facts) -> CheckResult {
         facts.routing.judge { routing in
-            var verdict = Verdict()
+            var verdict = CheckResult()
             for rule in routing.rules {
                 // Marked packets that are made local are how a director takes VIPs that it does not have: intended.
                 let isLocal = routing.defaults.contains { $0.family == rule.family && $0.table == rule.table && $0.isLocal }
@@ -147,7 +153,8 @@ enum RoutingRules: Check {
                 let mask = rule.mask == .max ? "" : "/\(hexadecimal(rule.mask))"
                 let mark = "\(hexadecimal(rule.mark))\(mask)"
                 let ip = rule.family == .ipv4 ? "ip" : "ip -6"
-                let destination = rule.table == 0 ? "does something else with them" : "sends them to the routing table \(rule.table)"
+                let destination =
+                    rule.table == 0 ? "does something else with them" : "sends them to the routing table \(rule.table)"
                 verdict.findings.append(
                     finding(
                         .warning,

@@ -5,9 +5,9 @@ import Rules
 enum RulesBeforeOurs: Check {
     static let name = "rules-before-ours"
 
-    static func examine(_ facts: Facts) -> Verdict {
+    static func examine(_ facts: Facts) -> CheckResult {
         facts.firewall.judge { firewall in
-            var verdict = Verdict()
+            var verdict = CheckResult()
             for table in firewall.tables {
                 guard case .legacy(let kind) = table.origin else { continue }
                 for (hook, entry) in kind.entries {
@@ -61,9 +61,9 @@ enum RulesBeforeOurs: Check {
 enum NftTranslations: Check {
     static let name = "nft-translations"
 
-    static func examine(_ facts: Facts) -> Verdict {
+    static func examine(_ facts: Facts) -> CheckResult {
         facts.firewall.judge { firewall in
-            var verdict = Verdict()
+            var verdict = CheckResult()
             var told: Set<String> = []
             for table in firewall.tables {
                 guard case .nftables = table.origin else { continue }

@@ -7,7 +7,7 @@ enum IPVSConntrack: Check {
     static let name = "ipvs-conntrack"
     private static let setting = "net.ipv4.vs.conntrack"
 
-    static func examine(_ facts: Facts) -> Verdict {
+    static func examine(_ facts: Facts) -> CheckResult {
         facts.judgeIPVS { services in
             guard facts.settings[setting] == "0" else { return .silent }
             let servers = services.flatMap(\.realServers).filter { $0.method == .nat }.map(\.address)
@@ -15,15 +15,17 @@ enum IPVSConntrack: Check {
             var useful: [String] = []
             for masquerade in facts.configuration.masquerades where masquerade.to != .unchanged {
                 if !masquerade.services.isEmpty {
-                    needed.append("the masquerade \(masquerade.name) translates packets of \(masquerade.services.joined(separator: ", "))")
+                    needed.append(
+                        "the masquerade \(masquerade.name) translates packets of \(masquerade.services.joined(separator: ", "))")
                 } else if isHairpin(masquerade, servers) {
-                    needed.append("the masquerade \(masquerade.name) translates real servers' own connections to the virtual address")
+                    needed.append(
+                        "the masquerade \(masquerade.name) translates real servers' own connections to the virtual address")
                 } else if translatesClients(masquerade, servers) {
                     useful.append("the masquerade \(masquerade.name) translates clients' connections to real servers")
                 }
             }
             if case .known(let firewall) = facts.firewall { useful += foreignRules(firewall) }
-            var verdict = Verdict()
+            var verdict = CheckResult()
             for (severity, culprits) in [(Severity.problem, needed), (.warning, useful)] where !culprits.isEmpty {
                 verdict.findings.append(
                     Finding(
@@ -72,16 +74,17 @@ enum IPVSConntrack: Check {
 enum VirtualAddressTracking: Check {
     static let name = "virtual-address"
 
-    static func examine(_ facts: Facts) -> Verdict {
+    static func examine(_ facts: Facts) -> CheckResult {
         guard let ftp = facts.configuration.ftp.first(where: \.followsConnections) else { return .silent }
-        var verdict = Verdict()
+        var verdict = CheckResult()
         let setting = "net.ipv4.vs.conntrack"
         switch facts.settings[setting] {
         case "0":
             verdict.findings.append(
                 Finding(
                     check: name, severity: .problem, seen: "\(setting) is 0, and \(ftp.name) has active: to: virtual-address.",
-                    matters: "Control connections are not tracked then, so data connections do not inherit their mark and are not translated.",
+                    matters:
+                        "Control connections are not tracked then, so data connections do not inherit their mark and are not translated.",
                     advice: self.setting(setting, "1")))
         case nil where facts.ipvs != .absent: verdict.notRun.append("\(setting) cannot be read")
         default: break
@@ -101,11 +104,11 @@ enum VirtualAddressTracking: Check {
 enum MasqueradeAddress: Check {
     static let name = "masquerade-address"
 
-    static func examine(_ facts: Facts) -> Verdict {
+    static func examine(_ facts: Facts) -> CheckResult {
         let services = facts.configuration.ftp.filter { $0.forwarding == .nat && $0.active?.to == .masquerade }
         guard !services.isEmpty else { return .silent }
         return facts.routing.judge { routing in
-            var verdict = Verdict()
+            var verdict = CheckResult()
             for service in services {
                 for family in Family.allCases {
                     let addresses = service.addresses.filter { $0.family == family }
@@ -117,7 +120,9 @@ enum MasqueradeAddress: Check {
                         continue
                     }
                     guard !addresses.contains(where: { $0.contains(primary.address) }) else { continue }
-                    let cure = addresses.count == 1 && addresses[0].length == family.bitWidth ? "\(addresses[0].address)" : "virtual-address"
+                    let cure =
+                        addresses.count == 1 && addresses[0].length == family.bitWidth
+                        ? "\(addresses[0].address)" : "virtual-address"
                     verdict.findings.append(
                         finding(
                             .warning,

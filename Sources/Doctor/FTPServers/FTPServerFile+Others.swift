@@ -5,7 +5,9 @@ extension FTPServerFile {
     /// equal directives the last.
     init?(proftpd path: String, _ lines: [String]) {
         self.init(path, .proftpd)
-        let signs: Set<String> = ["servername", "servertype", "defaultserver", "passiveports", "masqueradeaddress", "requirevalidshell"]
+        let signs: Set<String> = [
+            "servername", "servertype", "defaultserver", "passiveports", "masqueradeaddress", "requirevalidshell",
+        ]
         var isOurs = false
         // ProFTPD opens active connections from the port below its own.
         var port: UInt16 = 21
@@ -29,7 +31,8 @@ extension FTPServerFile {
     init?(pureFTPd path: String, _ lines: [String]) {
         self.init(path, .pureFTPd)
         let signs: Set<String> = [
-            "passiveportrange", "forcepassiveip", "chrooteveryone", "maxclientsnumber", "maxclientsperip", "noanonymous", "anonymousonly",
+            "passiveportrange", "forcepassiveip", "chrooteveryone", "maxclientsnumber", "maxclientsperip", "noanonymous",
+            "anonymousonly",
         ]
         var isOurs = false
         for (name, values) in FTPServerFile.directives(lines) {

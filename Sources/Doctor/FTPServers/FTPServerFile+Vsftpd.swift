@@ -4,7 +4,8 @@ extension FTPServerFile {
     /// Settings that only vsftpd has and every file of it has one of.
     private static let known: Set<String> = [
         "listen", "listen_ipv6", "listen_port", "anonymous_enable", "local_enable", "write_enable", "pasv_enable", "pasv_min_port",
-        "pasv_max_port", "pasv_address", "pasv_addr_resolve", "port_enable", "connect_from_port_20", "ftp_data_port", "chroot_local_user",
+        "pasv_max_port", "pasv_address", "pasv_addr_resolve", "port_enable", "connect_from_port_20", "ftp_data_port",
+        "chroot_local_user",
         "xferlog_enable", "ssl_enable", "implicit_ssl", "secure_chroot_dir", "pam_service_name", "dirmessage_enable", "background",
     ]
     private static let switches: Set<String> = [

@@ -49,7 +49,9 @@ package struct FTPServerFile: Sendable, Hashable {
     package init?(path: String, text: String) {
         let lines = text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: true)
             .map { String(decoding: $0, as: UTF8.self) }
-        if let file = FTPServerFile(vsftpd: path, lines) ?? FTPServerFile(proftpd: path, lines) ?? FTPServerFile(pureFTPd: path, lines) {
+        if let file = FTPServerFile(vsftpd: path, lines) ?? FTPServerFile(proftpd: path, lines)
+            ?? FTPServerFile(pureFTPd: path, lines)
+        {
             self = file
         } else {
             return nil

@@ -25,7 +25,9 @@ struct ReachedRule {
         // Chains to which more than one rule leads.
         var callers = [Int](repeating: 0, count: table.chains.count)
         for chain in table.chains {
-            for rule in chain.rules { if let name = rule.rule.target.chain, let number = table.number(name) { callers[number] += 1 } }
+            for rule in chain.rules {
+                if let name = rule.rule.target.chain, let number = table.number(name) { callers[number] += 1 }
+            }
         }
         var seen: Set<Int> = [start]
         var stack: [(chain: Int, rule: Int, path: [RuleMatch], guardingMark: MarkMatch?)] = [(start, 0, [], nil)]
@@ -41,7 +43,8 @@ struct ReachedRule {
                 }
                 rules.append(
                     ReachedRule(
-                        chain: chain, number: index - 1, rule: rule, path: path, isBeforeOurs: isBefore, guardingMark: guardingMark))
+                        chain: chain, number: index - 1, rule: rule, path: path, isBeforeOurs: isBefore, guardingMark: guardingMark)
+                )
                 if let mark = rule.guardingMark { guardingMark = mark }
                 guard let name = rule.target.chain, let next = table.number(name), seen.insert(next).inserted else { continue }
                 stack.append((chain, index, path, guardingMark))
@@ -60,7 +63,8 @@ extension Rule {
     /// The mark without which this rule sends packets back, if it asks for nothing else.
     fileprivate var guardingMark: MarkMatch? {
         guard target == .returnToCaller, match.conditions.count == 1, case .mark(let mark) = match.conditions[0], mark.isInverted,
-            match.source == nil, match.destination == nil, match.inInterface == nil, match.outInterface == nil, match.transport == nil
+            match.source == nil, match.destination == nil, match.inInterface == nil, match.outInterface == nil,
+            match.transport == nil
         else { return nil }
         return MarkMatch(value: mark.value, mask: mark.mask)
     }

@@ -71,7 +71,8 @@ struct ServiceFlow {
     private static func active(
         _ ftp: FTPService, _ family: Family, _ server: Address, _ client: Address, _ way: String?
     ) -> [ServiceFlow] {
-        guard let active = ftp.active, active.realServers.contains(where: { $0.family == family }), let port = active.dataPorts.first
+        guard let active = ftp.active, active.realServers.contains(where: { $0.family == family }),
+            let port = active.dataPorts.first
         else { return [] }
         let six = family == .ipv4 ? "ip" : "ip6"
         let prefix = active.realServers.first { $0.family == family }?.description ?? "\(server)"

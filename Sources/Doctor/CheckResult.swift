@@ -1,23 +1,23 @@
 /// What a check came to.
-package struct Verdict: Sendable, Hashable {
+package struct CheckResult: Sendable, Hashable {
     /// What it found; nothing where all is well.
     package var findings: [Finding] = []
     /// What it could not examine, and why: a sentence each.
     package var notRun: [String] = []
 
     /// Nothing found.
-    package static let silent = Verdict()
+    package static let silent = CheckResult()
 
     /// The check could not run for this reason.
-    package static func notRun(_ reason: String) -> Verdict {
-        var verdict = Verdict()
+    package static func notRun(_ reason: String) -> CheckResult {
+        var verdict = CheckResult()
         verdict.notRun = [reason]
         return verdict
     }
 
     /// These findings.
-    package static func found(_ findings: [Finding]) -> Verdict {
-        var verdict = Verdict()
+    package static func found(_ findings: [Finding]) -> CheckResult {
+        var verdict = CheckResult()
         verdict.findings = findings
         return verdict
     }
