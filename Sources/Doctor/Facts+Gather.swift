@@ -4,7 +4,7 @@ import Netfilter
 import Netlink
 import Planner
 import Rules
-package import SystemCalls
+import SystemCalls
 
 extension Facts {
     /// Looks at the machine, in the network namespace of the calling thread. Changes nothing, and makes no table by looking.
@@ -18,7 +18,7 @@ extension Facts {
         }
         facts.ftpServers = try paths.map { (path) throws(UnreadableFile) in
             let text: String
-            do {
+            do throws(SystemError) {
                 text = String(decoding: try RegularFile.read(path, limit: 1 << 20), as: UTF8.self)
             } catch {
                 throw UnreadableFile(description: error.description)
