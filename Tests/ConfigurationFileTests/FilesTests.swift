@@ -67,7 +67,7 @@ struct FilesTests {
         }
     }
 
-    @Test("A conf.d that cannot be looked through is a error, not an empty one")
+    @Test("A conf.d that cannot be looked through is an error, not an empty one")
     func unreadableDirectory() throws {
         try withDirectory(["fwmarkd.yaml": "nonsense: 1\n", "conf.d": "a file\n"]) { directory in
             #expect(

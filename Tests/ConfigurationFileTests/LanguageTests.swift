@@ -82,12 +82,12 @@ struct LanguageTests {
         #expect(try loaded.configuration.services == services())
         #expect(try loaded.configuration.masquerades == masquerades())
         #expect((0..<3).map { loaded.position(ofFTP: $0).line } == [10, 19, 25])
-        #expect((0..<2).map { loaded.position(ofService: $0).line } == [34, 45])
-        #expect((0..<3).map { loaded.position(ofMasquerade: $0).description } == ["f:52:5", "f:63:5", "f:67:5"])
-        #expect(loaded.position(ofMarking: "everything")?.line == 45)
+        #expect((0..<2).map { loaded.position(ofService: $0).line } == [34, 44])
+        #expect((0..<3).map { loaded.position(ofMasquerade: $0).description } == ["f:51:5", "f:62:5", "f:66:5"])
+        #expect(loaded.position(ofMarking: "everything")?.line == 44)
         #expect(loaded.position(ofMarking: "ftp")?.line == 10)
         #expect(loaded.position(ofTranslation: "followed")?.line == 25)
-        #expect(loaded.position(ofTranslation: "six")?.line == 63)
+        #expect(loaded.position(ofTranslation: "six")?.line == 62)
         #expect(loaded.position(ofTranslation: "passive-only") == nil)
     }
 
