@@ -53,7 +53,8 @@ let package = Package(
         .target(name: "Planner", dependencies: ["Rules", "ConfigurationFile"]),
         .target(name: "Netfilter", dependencies: ["Rules", "SystemCalls", "CNetfilter"]),
         .target(name: "Reconciler", dependencies: ["Rules", "Netfilter"]),
-        .target(name: "Importer", dependencies: ["Rules", "ConfigurationFile"]),
+        .target(name: "Judge", dependencies: ["Rules"]),
+        .target(name: "Importer", dependencies: ["Rules", "ConfigurationFile", "Judge", "Planner"]),
         .target(name: "XTables", dependencies: ["Rules", "Netfilter", "CXTables"]),
         .target(name: "Netlink", dependencies: ["Rules", "SystemCalls", "CNetlink"]),
         .target(
@@ -133,6 +134,7 @@ let package = Package(
             dependencies: [
                 "Importer", "Planner", "ConfigurationFile", "Netfilter", "Reconciler", "Rules", "XTables", "NamespaceSupport",
             ]),
+        .testTarget(name: "JudgeTests", dependencies: ["Judge", "Netfilter", "Rules", "NamespaceSupport"]),
         .testTarget(name: "XTablesTests", dependencies: ["XTables", "Netfilter", "Rules", "NamespaceSupport"]),
         .testTarget(
             name: "NetlinkTests", dependencies: ["Netlink", "Rules", "SystemCalls", "NamespaceSupport"]),

@@ -1,0 +1,29 @@
+import Rules
+
+extension Judgement {
+    /// What all of the ways agree on.
+    init(_ ways: [Way]) {
+        let first = ways[0]
+        // The packet matched the rules in doubt on some of the ways; the first doubt is the one to tell.
+        let fork = ways.lazy.compactMap(\.firstFork).first
+        func agreed<Value: Hashable & Sendable>(_ value: (Way) -> Value?, _ doubt: (Way) -> Step?) -> Known<Value> {
+            if let doubt = ways.lazy.compactMap(doubt).first { return .unknown(because: doubt) }
+            let values = Set(ways.map(value))
+            if values.count == 1, let only = values.first, let only { return .known(only) }
+            return .unknown(because: fork ?? first.steps.last ?? Step(.mangle, Hook.prerouting.chain, 0, Rule(target: .none)))
+        }
+        // What a packet that ends was marked with no longer matters.
+        let passing = ways.filter { $0.verdict == .accept }
+        mark = agreed(
+            { $0.packet.mark.unknown == 0 ? $0.packet.mark.value : nil }, { $0.packet.mark.unknown == 0 ? nil : $0.markDoubt })
+        connectionMark = agreed(
+            { $0.packet.connectionMark.unknown == 0 ? $0.packet.connectionMark.value : nil }, { $0.connectionDoubt })
+        translation = agreed(\.translation, \.translationDoubt)
+        verdict = agreed(\.verdict, \.verdictDoubt)
+        let told = passing.first ?? first
+        steps = told.steps
+        markStep = told.markStep
+        translationStep = told.translationStep
+        verdictStep = first.verdictStep
+    }
+}

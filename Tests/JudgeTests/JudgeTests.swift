@@ -1,0 +1,65 @@
+import Judge
+import Rules
+import Testing
+
+@Suite("The judge")
+struct JudgeTests {
+    private let mangle = TableID(.ipv4, .mangle)
+
+    private func judge(_ chains: [Chain], _ packet: JudgedPacket = JudgedPacket(.ipv4)) -> Judgement {
+        Judge(tables: [mangle: chains]).judge(packet, at: .prerouting)
+    }
+
+    private func mark(_ value: UInt32, _ mask: UInt32 = .max, _ match: RuleMatch = RuleMatch()) -> Rule {
+        Rule(match, target: .mark(MarkOperation(value: value, mask: mask)))
+    }
+
+    @Test("5,000 nested chains are followed, and the way back from them")
+    func deep() {
+        let names = (0...5_000).map { ChainName(bytes: "c\($0)".utf8) }
+        var chains = [Chain(Hook.prerouting.chain, policy: .accept, [Rule(target: .jump(names[0])), mark(0x100, 0xff00)])]
+        for index in 0..<5_000 { chains.append(Chain(names[index], [Rule(target: .jump(names[index + 1]))])) }
+        chains.append(Chain(names[5_000], [mark(7)]))
+        #expect(judge(chains).mark == .known(0x107))
+    }
+
+    @Test("Chains that lead in a circle end in doubt")
+    func circle() {
+        let name = ChainName(bytes: "c".utf8)
+        let chains = [
+            Chain(Hook.prerouting.chain, policy: .accept, [Rule(target: .goTo(name))]), Chain(name, [Rule(target: .goTo(name))]),
+        ]
+        #expect(judge(chains).verdict.doubt != nil)
+    }
+
+    @Test("RETURN, goto, masks and policies as in the kernel")
+    func flow() {
+        let name = ChainName(bytes: "c".utf8)
+        func hook(_ rules: [Rule], policy: Verdict = .accept) -> Chain { Chain(Hook.prerouting.chain, policy: policy, rules) }
+        let chain = Chain(name, [mark(1), Rule(target: .returnToCaller), mark(2)])
+        #expect(judge([hook([Rule(target: .jump(name)), mark(4, 4)]), chain]).mark == .known(5))
+        #expect(judge([hook([Rule(target: .goTo(name)), mark(4, 4)]), chain]).mark == .known(1))
+        #expect(judge([hook([Rule(target: .returnToCaller)], policy: .drop)]).verdict == .known(.drop))
+        #expect(judge([hook([Rule(target: .accept)], policy: .drop)]).verdict == .known(.accept))
+    }
+
+    @Test("What is in doubt is unknown, because of the rule; what all ways agree on is known")
+    func doubt() {
+        let local = RuleMatch(conditions: [.addressType(AddressTypeMatch(destination: 4))])
+        let one = judge([Chain(Hook.prerouting.chain, policy: .accept, [mark(80, .max, local)])])
+        #expect(one.mark.doubt?.number == 1 && one.verdict == .known(.accept))
+        let overridden = judge([Chain(Hook.prerouting.chain, policy: .accept, [mark(80, .max, local), mark(81)])])
+        #expect(overridden.mark == .known(81))
+    }
+
+    @Test("A connection's mark of which nothing is known makes the restored bits unknown, and no others")
+    func restored() {
+        var packet = JudgedPacket(.ipv4)
+        packet.connectionMark = .unknown
+        let restore = Rule(target: .connectionMark(.restore(connectionMask: 0xff0000, packetMask: 0xff0000)))
+        let asked = Rule(RuleMatch(conditions: [.mark(MarkMatch(value: 0x15, mask: 0xffff))]), target: .drop)
+        let all = judge([Chain(Hook.prerouting.chain, policy: .accept, [mark(21), restore, asked])], packet)
+        #expect(all.verdict == .known(.drop))
+        #expect(all.mark.doubt?.rule == restore)
+    }
+}
