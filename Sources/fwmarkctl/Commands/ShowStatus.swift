@@ -8,9 +8,13 @@ struct ShowStatus: AsyncParsableCommand {
         abstract: "Show the daemon's state and what each service has seen.",
         discussion: """
             With --watch the picture is drawn again every second, with packets and bytes per second, until it is interrupted. \
-            Where there are more services than fit on the terminal, the busiest are shown.
+            Where there is more than fits on the terminal, the busiest services come first and pages turn by themselves.
 
-            Exit status: 0 in sync, 3 not in sync, 4 the daemon is not running, 1 an error.
+            With --host the directors at these URLs (their http-listen) are shown as one table, and what differs between their \
+            configurations is named.
+
+            Exit status: 0 in sync or degraded (the rules in force are in the kernel), 3 not in sync, 4 the daemon is not running \
+            or does not answer, 1 an error. With --host the worst of all.
 
             Example: fwmarkctl status --watch
             """)
@@ -21,7 +25,17 @@ struct ShowStatus: AsyncParsableCommand {
     @Flag(name: .shortAndLong, help: "Go on, every second, with rates.")
     var watch = false
 
+    @Option(
+        help: ArgumentHelp(
+            "A director's URL, http://NAME:PORT; once for each director.", valueName: "url"))
+    var host: [DirectorURL] = []
+
+    func validate() throws {
+        if watch, !host.isEmpty { throw ValidationError("--watch does not go with --host") }
+    }
+
     func run() async throws {
+        if !host.isEmpty { return try await showDirectors() }
         if watch { try await watchStatus() }
         let (status, body) = try await fetch()
         if output.json {
@@ -29,7 +43,38 @@ struct ShowStatus: AsyncParsableCommand {
         } else {
             try StandardOutput.write(StatusText(status, rates: nil, options.style, columns: Terminal.output.size?.columns).text)
         }
-        if status.state != .inSync { throw Failure(.notInSync) }
+        if !status.state.isSettled { throw Failure(.notInSync) }
+    }
+
+    /// All directors are asked at once.
+    private func showDirectors() async throws {
+        let answers = await withTaskGroup(of: (Int, DirectorsText.Director).self) { group in
+            for (index, url) in host.enumerated() { group.addTask { (index, await ShowStatus.ask(url)) } }
+            var answers: [Int: DirectorsText.Director] = [:]
+            for await (index, director) in group { answers[index] = director }
+            return host.indices.compactMap { answers[$0] }
+        }
+        if output.json {
+            let statuses = answers.map { director in
+                DirectorMessage(url: "\(director.url)", status: try? director.answer.get(), error: director.error)
+            }
+            try StandardOutput.write(JSON.encode(statuses) + [UInt8(ascii: "\n")])
+        } else {
+            let size = Terminal.output.size
+            try StandardOutput.write(DirectorsText(answers, options.style, columns: size?.columns).text)
+        }
+        let worst = DirectorsText.exitStatus(answers)
+        if worst != .success { throw Failure(worst) }
+    }
+
+    private static func ask(_ url: DirectorURL) async -> DirectorsText.Director {
+        do throws(Failure) {
+            let answer = try await DaemonClient(url).send(.GET, Endpoint.status)
+            try DaemonClient.check(answer)
+            return DirectorsText.Director(url: url, answer: .success(try DaemonClient.decode(Status.self, answer)))
+        } catch {
+            return DirectorsText.Director(url: url, answer: .failure(error))
+        }
     }
 
     /// The daemon's status, and its bytes with a line feed at their end.
@@ -42,6 +87,7 @@ struct ShowStatus: AsyncParsableCommand {
     /// Draws until the process is interrupted. A daemon that goes away is waited for; one that is not there at first is not.
     private func watchStatus() async throws -> Never {
         var earlier: (status: Status, time: ContinuousClock.Instant)?
+        var frames = 0
         let isScreen = Terminal.output.isTerminal && !output.json
         while true {
             var frame: [UInt8]
@@ -53,7 +99,8 @@ struct ShowStatus: AsyncParsableCommand {
                 earlier = (status, now)
                 let size = Terminal.output.size
                 let text = StatusText(status, rates: rates ?? Rates(), options.style, columns: size?.columns)
-                frame = output.json ? body : Array(text.text(rows: size?.rows).utf8)
+                frame = output.json ? body : Array(text.text(rows: size?.rows, page: frames / StatusText.framesOfPage).utf8)
+                frames += 1
             } catch {
                 guard earlier != nil, error.status == .notRunning else { throw error }
                 if output.json {
@@ -72,5 +119,20 @@ struct ShowStatus: AsyncParsableCommand {
             try StandardOutput.write(frame)
             try await Task.sleep(until: next, clock: .continuous)
         }
+    }
+}
+
+/// A director in the list that `status --host … --json` prints.
+private struct DirectorMessage: Encodable {
+    var url: String
+    /// Its status; absent if it does not answer as it should.
+    var status: Status?
+    /// Why not; absent if it does.
+    var error: String?
+}
+
+extension DirectorsText.Director {
+    fileprivate var error: String? {
+        if case .failure(let failure) = answer { failure.lines.joined(separator: "\n") } else { nil }
     }
 }

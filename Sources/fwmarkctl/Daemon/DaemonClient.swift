@@ -8,14 +8,28 @@ struct DaemonClient {
     /// The largest of the answers is the status of many thousand services; more than this is no answer of the daemon's.
     private static let bodyLimit = 256 << 20
 
-    private let socket: DaemonSocket
+    private enum Target {
+        case socket(DaemonSocket)
+        case director(DirectorURL)
+    }
+
+    private let target: Target
+    /// The socket's path, or the director's URL.
     private let path: String
 
     /// A client of the daemon behind the path of `--socket`.
     init(_ socket: DaemonSocket, at path: String) {
-        self.socket = socket
+        target = .socket(socket)
         self.path = socket.path(path)
     }
+
+    /// A client of the daemon on another machine, or on this one over TCP.
+    init(_ director: DirectorURL) {
+        target = .director(director)
+        path = director.description
+    }
+
+    private var host: String { if case .director(let director) = target { director.authority } else { "localhost" } }
 
     /// What the daemon said.
     struct Answer {
@@ -101,7 +115,7 @@ struct DaemonClient {
         let connection = try await connect()
         var isWhole = false
         try await connection.executeThenClose { inbound, outbound in
-            let headers: HTTPHeaders = ["Host": "localhost", "Connection": "close", "Content-Length": "0"]
+            let headers: HTTPHeaders = ["Host": host, "Connection": "close", "Content-Length": "0"]
             let head = HTTPRequestHead(version: .http1_1, method: method, uri: target, headers: headers)
             // In one write: after the head alone the request is whole already, and the daemon may answer and close before a second
             // one. Whatever else keeps the daemon from reading it, the end of its answer tells.
@@ -118,18 +132,28 @@ struct DaemonClient {
     }
 
     private func connect() async throws -> Connection {
-        do {
-            return try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-                .connect(unixDomainSocketPath: path) { channel in
-                    channel.eventLoop.makeCompletedFuture {
-                        try channel.pipeline.syncOperations.addHTTPClientHandlers()
-                        return try Connection(wrappingChannelSynchronously: channel)
-                    }
-                }
-        } catch let error as IOError {
-            throw socket.failure(connectingTo: path, errno: error.errnoCode)
-        } catch SocketAddressError.unixDomainSocketPathTooLong {
-            throw Failure("\(path) is too long for a socket's path")
+        let bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+        @Sendable func wrap(_ channel: any Channel) -> EventLoopFuture<Connection> {
+            channel.eventLoop.makeCompletedFuture {
+                try channel.pipeline.syncOperations.addHTTPClientHandlers()
+                return try Connection(wrappingChannelSynchronously: channel)
+            }
+        }
+        switch target {
+        case .director(let director):
+            do {
+                return try await bootstrap.connect(host: director.host, port: director.port, channelInitializer: wrap)
+            } catch {
+                throw Failure(.notRunning, "\(path) cannot be reached: \(error)")
+            }
+        case .socket(let socket):
+            do {
+                return try await bootstrap.connect(unixDomainSocketPath: path, channelInitializer: wrap)
+            } catch let error as IOError {
+                throw socket.failure(connectingTo: path, errno: error.errnoCode)
+            } catch SocketAddressError.unixDomainSocketPathTooLong {
+                throw Failure("\(path) is too long for a socket's path")
+            }
         }
     }
 

@@ -57,4 +57,25 @@ enum HumanText {
             return String(decoding: UnsafeRawBufferPointer(text)[..<count], as: UTF8.self)
         }
     }
+
+    /// The text in lines of at most `width` characters (nil: one line), broken at spaces where there are any.
+    static func wrapped(_ text: String, width: Int?) -> [String] {
+        guard let width, text.count > width else { return [text] }
+        var lines: [String] = []
+        var line = ""
+        for word in text.split(separator: " ", omittingEmptySubsequences: false) {
+            var word = String(word)
+            if !line.isEmpty, line.count + 1 + word.count <= width {
+                line += " " + word
+                continue
+            }
+            if !line.isEmpty { lines.append(line) }
+            while word.count > width {
+                lines.append(String(word.prefix(width)))
+                word = String(word.dropFirst(width))
+            }
+            line = word
+        }
+        return line.isEmpty ? lines : lines + [line]
+    }
 }

@@ -1,7 +1,22 @@
-/// Columns for people: aligned, and broken into several lines a row where the terminal is too narrow.
+/// Columns for people: aligned, broken into several lines a row where the terminal is too narrow, and the least important ones left
+/// out where that is not enough.
 struct TextTable {
     /// What a column holds.
     enum Alignment { case left, right }
+
+    /// A column.
+    struct Column {
+        var title: String
+        var alignment: Alignment
+        /// Columns of less importance are left out first; nil: it is never left out.
+        var importance: Int?
+
+        init(_ title: String, _ alignment: Alignment = .left, importance: Int? = nil) {
+            self.title = title
+            self.alignment = alignment
+            self.importance = importance
+        }
+    }
 
     /// A cell: parts that are joined by commas where there is room, and stand below one another where there is not.
     struct Cell: ExpressibleByStringLiteral {
@@ -28,51 +43,62 @@ struct TextTable {
         }
     }
 
-    private let titles: [String]
-    private let alignments: [Alignment]
+    private let columns: [Column]
     private var rows: [[Cell]] = []
 
     /// A table with these columns.
-    init(_ columns: [(title: String, alignment: Alignment)]) {
-        titles = columns.map(\.title)
-        alignments = columns.map(\.alignment)
-    }
+    init(_ columns: [Column]) { self.columns = columns }
 
     /// Adds a row; it has a cell for each column.
     mutating func add(_ row: [Cell]) {
-        precondition(row.count == titles.count)
+        precondition(row.count == columns.count)
         rows.append(row)
     }
 
     private static let gap = 2
 
-    /// The lines of the table: the titles, then the rows. `columns` is the terminal's width; nil for no limit.
-    func lines(columns: Int?, _ style: Style) -> [String] {
-        let widths = widths(columns)
-        var lines = [style.bold(line(titles, widths))]
+    /// The lines of the table: the titles, then the rows. `width` is the terminal's; nil for no limit.
+    func lines(columns width: Int?, _ style: Style) -> [String] {
+        let shown = width.map(columnsThatFit) ?? Array(columns.indices)
+        let widths = widths(shown, width)
+        var lines = [style.bold(line(shown.map { columns[$0].title }, shown, widths))]
         for row in rows {
-            let cells = zip(row, widths).map { $0.lines($1) }
+            let cells = zip(shown, widths).map { row[$0].lines($1) }
             for index in 0..<(cells.map(\.count).max() ?? 0) {
-                lines.append(line(cells.map { index < $0.count ? $0[index] : "" }, widths))
+                lines.append(line(cells.map { index < $0.count ? $0[index] : "" }, shown, widths))
             }
         }
         return lines
     }
 
-    /// How wide each column is: as wide as its widest cell if all fit, else the widest ones give way, down to their longest part.
-    private func widths(_ columns: Int?) -> [Int] {
-        var widths = titles.map(\.count)
-        var least = widths
-        for row in rows {
-            for (index, cell) in row.enumerated() {
-                widths[index] = max(widths[index], cell.joinedWidth)
-                least[index] = max(least[index], cell.widest)
-            }
+    /// The columns that fit side by side, each as narrow as its longest part.
+    private func columnsThatFit(_ width: Int) -> [Int] {
+        let least = columns.indices.map { column in
+            rows.reduce(columns[column].title.count) { max($0, $1[column].widest) }
         }
-        guard let columns else { return widths }
-        var excess = widths.reduce(TextTable.gap * (widths.count - 1), +) - columns
+        var shown = Array(columns.indices)
+        func needed() -> Int { shown.reduce(TextTable.gap * (shown.count - 1)) { $0 + least[$1] } }
+        while needed() > width {
+            let candidates = shown.filter { columns[$0].importance != nil }
+            guard let next = candidates.min(by: { columns[$0].importance ?? 0 < columns[$1].importance ?? 0 }) else { break }
+            shown.removeAll { $0 == next }
+        }
+        return shown
+    }
+
+    /// How wide each shown column is: as wide as its widest cell if all fit, else the widest ones give way, down to their longest
+    /// part, and at last even that is cut.
+    private func widths(_ shown: [Int], _ width: Int?) -> [Int] {
+        var widths = shown.map { column in rows.reduce(columns[column].title.count) { max($0, $1[column].joinedWidth) } }
+        guard let width else { return widths }
+        var least = shown.map { column in rows.reduce(columns[column].title.count) { max($0, $1[column].widest) } }
+        var excess = widths.reduce(TextTable.gap * (widths.count - 1), +) - width
         while excess > 0 {
-            let flexible = widths.indices.filter { widths[$0] > least[$0] }
+            var flexible = widths.indices.filter { widths[$0] > least[$0] }
+            if flexible.isEmpty {
+                least = widths.map { min($0, TextTable.narrowest) }
+                flexible = widths.indices.filter { widths[$0] > least[$0] }
+            }
             guard let widest = flexible.max(by: { widths[$0] < widths[$1] }) else { break }
             // The widest gives way down to the next in width, or as far as is needed.
             let next = flexible.filter { $0 != widest }.map { widths[$0] }.max() ?? 0
@@ -83,12 +109,16 @@ struct TextTable {
         return widths
     }
 
-    private func line(_ cells: [String], _ widths: [Int]) -> String {
+    /// No column is cut to less than this.
+    private static let narrowest = 8
+
+    private func line(_ cells: [String], _ shown: [Int], _ widths: [Int]) -> String {
         var line = ""
-        for (index, cell) in cells.enumerated() {
+        for (index, whole) in cells.enumerated() {
+            let cell = whole.count > widths[index] ? whole.prefix(max(0, widths[index] - 1)) + "…" : whole
             let padding = String(repeating: " ", count: max(0, widths[index] - cell.count))
             if index > 0 { line += String(repeating: " ", count: TextTable.gap) }
-            line += alignments[index] == .left ? cell + padding : padding + cell
+            line += columns[shown[index]].alignment == .left ? cell + padding : padding + cell
         }
         while line.last == " " { line.removeLast() }
         return line
