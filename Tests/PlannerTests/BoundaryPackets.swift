@@ -22,7 +22,8 @@ struct BoundaryPackets {
                     let ofAll = ofBoth.filter { $0.transport?.matches(number) ?? true }
                     for port in ports(ofAll) {
                         let packet = Packet(
-                            protocolNumber: number, source: source, sourcePort: port, destination: destination, destinationPort: port)
+                            protocolNumber: number, source: source, sourcePort: port, destination: destination,
+                            destinationPort: port)
                         vary(packet, ofAll, body)
                     }
                     var fragment = Packet(protocolNumber: number, source: source, destination: destination)

@@ -25,16 +25,16 @@ struct EquivalenceTests {
         }
     }
 
-    @Test("Larger ones, with several levels of chains", arguments: 10_000..<10_016 as Range<UInt64>)
+    @Test("Larger ones, with several levels of chains", arguments: 10_000..<10_006 as Range<UInt64>)
     func large(_ seed: UInt64) throws {
         var random = RandomConfiguration(seed: seed, words: seed % 2 == 0 ? .plain : .all)
-        compare(random.configuration(services: 45, masquerades: 12, allowsConflicts: false), "seed \(seed)")
+        compare(random.configuration(services: 26, masquerades: 9, allowsConflicts: false), "seed \(seed)")
     }
 
-    @Test("Many services on a few addresses, told apart by port", arguments: 20_000..<20_012 as Range<UInt64>)
+    @Test("Many services on a few addresses, told apart by port", arguments: 20_000..<20_004 as Range<UInt64>)
     func crowded(_ seed: UInt64) throws {
         var random = RandomConfiguration(seed: seed, isCrowded: true, words: .plain)
-        compare(random.configuration(services: 160, masquerades: 0, allowsConflicts: false), "seed \(seed)")
+        compare(random.configuration(services: 90, masquerades: 0, allowsConflicts: false), "seed \(seed)")
     }
 
     private func compare(_ configuration: Configuration, _ comment: Comment) {
