@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 # fwmarkd: `make help` lists the targets.
 
 SWIFT ?= swift
@@ -13,11 +14,13 @@ PROGRAMS := fwmarkd fwmarkctl
 RELEASE_FLAGS := --configuration release --static-swift-stdlib --disable-local-rpath -debug-info-format none \
     -Xswiftc -use-ld=lld -Xlinker -z -Xlinker relro -Xlinker -z -Xlinker now -Xlinker --build-id=none \
     -Xswiftc -file-prefix-map -Xswiftc "$(CURDIR)=." -Xcc "-ffile-prefix-map=$(CURDIR)=."
-SCRIPTS := .ci/run $(shell find scripts Tests -type f -perm -u+x) $(wildcard packaging/*-deb packaging/p*)
+SCRIPTS := .ci/run $(shell find scripts packaging debian Configs Tests -type f -perm -u+x)
 MANUALS := $(wildcard docs/*.[1-8])
 
-# What `make test` makes, in this order. Each is a target of its own; scripts/check says how it is counted.
-CHECKS := lint test-scripts test-swift check-size check-monitoring check-install check-demo check-guide test-deb test-guest bench-smoke fuzz-smoke check-schema
+# What `make test` makes, in this order: what is quick comes first. Each is a target of its own; scripts/check says how it is
+# counted.
+CHECKS := lint test-scripts check-schema test-swift check-size check-install check-monitoring check-demo check-guide \
+    test-deb test-rpm test-ansible test-guest bench-smoke fuzz-smoke
 
 export SWIFT MAKE
 
@@ -45,7 +48,11 @@ list-checks:
 test-scripts:
 	@Tests/Scripts/run
 
-test-swift: test-build           ## the Swift tests alone
+test-unit: deps-build            ## the Swift tests that need neither root nor a release build: the ones to run while you work
+	$(SWIFT) build --build-tests
+	@scripts/swift-test --skip KernelTests
+
+test-swift: test-build           ## all Swift tests; those on the kernel need root
 # The kernel tests by themselves: some of them measure how long the daemon takes.
 	@scripts/swift-test --skip KernelTests; status=$$?; scripts/swift-test --filter KernelTests && exit $$status
 
@@ -58,8 +65,8 @@ fuzz-smoke: deps-build deps-test     ## the parser and the decoder of tables, on
 check-size: release              ## fail when a stripped program passes 32 MB
 	@scripts/check-size $(BINARIES) $(PROGRAMS)
 
-check-monitoring: deps-test      ## alerts and dashboard, by promtool and against the daemon's metrics
-	@scripts/check-monitoring
+check-monitoring: deps-test release   ## alerts, dashboard and textfile recipe, on a live daemon and a real Prometheus
+	@scripts/check-monitoring $(BINARIES)
 
 check-install: release           ## what make install leaves: the unit, the user, the lock file, completions
 	@scripts/check-install $(BINARIES)
@@ -78,8 +85,17 @@ test-guest: release              ## real IPVS, real FTP, real systemd, boots and
 	@scripts/install $(BINARIES) /usr/local "$(CURDIR)/.build/guest-stage"
 	@GUEST_STAGE="$(CURDIR)/.build/guest-stage" Tests/Guest/guest test
 
-test-deb: deps-deb release       ## install, upgrade, remove and purge the package in a Debian made for it
+test-deb: deps-deb release       ## install, upgrade, remove and purge the package in a fresh Debian 12 and 13; lintian of both
 	@packaging/test-deb $(BINARIES)
+
+test-rpm: deps-rpm release       ## build the RPM package, and have rpmlint read it
+	@packaging/build-rpm
+
+test-ansible: deps-ansible deb   ## roll the Ansible role out to two directors made for it
+	@packaging/test-ansible dist/fwmarkd_*_$$(dpkg --print-architecture).deb
+
+check-reproducible: deps-deb     ## build twice, in two folders, and compare the packages bit by bit (not part of make test)
+	@packaging/check-reproducible
 
 lint: deps-lint                  ## swift format, shellcheck, mandoc
 	scripts/swift-files | xargs -0 $(SWIFT) format lint --strict --parallel
@@ -93,6 +109,9 @@ format:                          ## lay out the Swift files as lint wants them
 demo: deps-demo release          ## the main job, shown in a network namespace of its own
 	@scripts/demo $(BINARIES)
 
+try: deps-demo build             ## a shell in a network namespace with a daemon of your own (CONFIG=Configs/examples/ftp.yaml)
+	@scripts/try $(or $(CONFIG),Configs/examples/ftp.yaml)
+
 ## Installing
 install:                         ## programs, unit, configuration (DESTDIR=, PREFIX=/usr/local)
 	@if command -v $(SWIFT) >/dev/null; then $(MAKE) --no-print-directory release; fi
@@ -101,8 +120,10 @@ install:                         ## programs, unit, configuration (DESTDIR=, PRE
 uninstall:                       ## take away what install put there; /etc/fwmarkd stays
 	@scripts/install --remove "$(PREFIX)" "$(DESTDIR)"
 
-deb: deps-deb release            ## dist/fwmarkd_VERSION_ARCH.deb
+deb: deps-deb release            ## dist/fwmarkd_VERSION_ARCH.deb, and its bill of materials
 	@packaging/build-deb $(BINARIES)
+
+rpm: test-rpm                    ## dist/fwmarkd-VERSION-RELEASE.ARCH.rpm
 
 ## How fast
 bench: deps-build deps-bench release     ## every row of DESIGN.md section 9, with the peers beside it (ten minutes)
@@ -118,13 +139,14 @@ deps-%:
 	@if [ "$(DEPS)" != no ]; then scripts/install-packages $*; fi
 
 clean:                           ## remove what was built
-	rm -rf .build dist
+	rm -rf .build dist debian/.debhelper debian/fwmarkd debian/files debian/*.debhelper debian/*.substvars debian/debhelper-build-stamp
 
 help:                            ## this list
-	@awk -F' *## ' '/^## / { printf "\n%s\n", $$2 } /^[a-z-]+:.*## / { sub(/:.*/, "", $$1); printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+	@awk -F' *## ' '/^## / { printf "\n%s\n", $$2 } /^[a-z-]+:.*## / { sub(/:.*/, "", $$1); printf "  make %-19s %s\n", $$1, $$2 }' Makefile
 
 # Packages are installed one after the other.
 .NOTPARALLEL:
 
-.PHONY: build release test test-build list-checks test-scripts test-swift check-size check-monitoring check-install check-demo check-guide guest test-guest test-deb lint format
-.PHONY: bench bench-smoke demo install uninstall deb deps clean help
+.PHONY: build release test test-build test-unit test-swift list-checks test-scripts check-schema check-size check-install
+.PHONY: check-monitoring check-demo check-guide guest test-guest test-deb test-rpm test-ansible check-reproducible fuzz-smoke
+.PHONY: lint format demo try install uninstall deb rpm bench bench-smoke deps clean help
