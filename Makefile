@@ -19,8 +19,8 @@ MANUALS := $(wildcard docs/*.[1-8])
 
 # What `make test` makes, in this order: what is quick comes first. Each is a target of its own; scripts/check says how it is
 # counted.
-CHECKS := lint test-scripts check-schema test-swift check-size check-install check-monitoring check-demo check-guide \
-    test-deb test-rpm test-ansible test-guest bench-smoke fuzz-smoke
+CHECKS := lint test-scripts check-schema check-openapi test-swift check-size check-install check-monitoring check-demo \
+    check-guide test-page test-deb test-rpm test-ansible test-guest bench-smoke fuzz-smoke mutants-smoke
 
 export SWIFT MAKE
 
@@ -58,6 +58,18 @@ test-swift: test-build           ## all Swift tests; those on the kernel need ro
 
 check-schema: deps-test          ## the schema for editors, by the shipped files and by the bad ones
 	@Tests/ConfigurationFileTests/schema.py
+
+check-openapi: deps-test         ## the description of the API, by the message types
+	@scripts/openapi --check
+
+test-page: deps-page release     ## the status page of a live daemon, in a real browser
+	@Tests/Page/run $(BINARIES)
+
+mutants: test-build              ## plant each fault of Tests/mutate in a copy, and see a test fail (an hour)
+	@Tests/mutate/run
+
+mutants-smoke: test-build        ## the same with three of them, others every day
+	@Tests/mutate/run --sample 3
 
 fuzz-smoke: deps-build deps-test     ## the parser and the decoder of tables, on 30 seconds of damaged input
 	@Tests/Fuzz/run 30
@@ -148,5 +160,5 @@ help:                            ## this list
 .NOTPARALLEL:
 
 .PHONY: build release test test-build test-unit test-swift list-checks test-scripts check-schema check-size check-install
-.PHONY: check-monitoring check-demo check-guide guest test-guest test-deb test-rpm test-ansible check-reproducible fuzz-smoke
+.PHONY: check-openapi test-page mutants mutants-smoke check-monitoring check-demo check-guide guest test-guest test-deb test-rpm test-ansible check-reproducible fuzz-smoke
 .PHONY: lint format demo try install uninstall deb rpm bench bench-smoke deps clean help
