@@ -4,21 +4,21 @@ package import Netfilter
 package import Rules
 
 /// Rules in the words of `iptables-legacy -S`, also those that `Rules.Rule` has none for: their matches and targets are
-/// printed by iptables' own plugins (`XTABLES_LIBDIR`, else where libxtables looks).
+/// printed, for eyes alone, by iptables' own plugins (`XTABLES_LIBDIR`, else where libxtables looks).
 ///
-/// The plugins run in a process of their own, one for all rules of a family that are asked for together. What no plugin prints stands there
+/// The plugins run in a process of their own, one for all rules of a family that are asked for together. What no plugin prints is shown
 /// by name and size, with the reason: `-m ndpi [168 bytes: no plugin]`.
 package enum RulePrinter {
-    /// The rules as they stand behind `-A CHAIN ` in the output of `iptables-legacy -S`, in the order of `rules`.
+    /// The rules as they are after `-A CHAIN ` in the output of `iptables-legacy -S`, in the order of `rules`.
     package static func text(of rules: [KernelRule.Content], _ family: Family) -> [String] {
         text(of: rules.map { ($0, family) })
     }
 
-    /// The rule as it stands behind `-A CHAIN ` in the output of `iptables-legacy -S`. For many rules at once, `text(of:)` with
+    /// The rule as it is after `-A CHAIN ` in the output of `iptables-legacy -S`. For many rules at once, `text(of:)` with
     /// a list is much faster.
     package static func text(of rule: KernelRule.Content, _ family: Family) -> String { text(of: [(rule, family)])[0] }
 
-    /// The rules of both families as they stand behind `-A CHAIN ` in the output of `iptables-legacy -S` and `ip6tables-legacy -S`.
+    /// The rules of both families as they are after `-A CHAIN ` in the output of `iptables-legacy -S` and `ip6tables-legacy -S`.
     package static func text(of rules: [(rule: KernelRule.Content, family: Family)]) -> [String] {
         text(of: rules, pluginDirectories: nil)
     }
@@ -26,36 +26,34 @@ package enum RulePrinter {
     /// The same with plugins from these directories.
     static func text(of rules: [(rule: KernelRule.Content, family: Family)], pluginDirectories: String?) -> [String] {
         var texts = [String](repeating: "", count: rules.count)
-        var opaque: [(index: Int, rule: OpaqueRule, parts: OpaqueRule.Parts, family: Family)] = []
+        var printed: [(index: Int, parts: EntryParts, hasPrintedTarget: Bool, family: Family)] = []
         for (index, (content, family)) in rules.enumerated() {
-            switch content {
-            case .rule(let rule): texts[index] = rule.iptablesSyntax
-            case .opaque(let rule):
-                if let parts = try? rule.parts(family) {
-                    opaque.append((index, rule, parts, family))
-                } else {
-                    texts[index] = rule.description
-                }
+            if content.hasWords {
+                texts[index] = content.rule.iptablesSyntax
+            } else if let parts = try? EntryParts(content, family) {
+                printed.append((index, parts, content.rule.target.isExtension, family))
+            } else {
+                texts[index] = content.description
             }
         }
-        guard !opaque.isEmpty else { return texts }
+        guard !printed.isEmpty else { return texts }
 
         var requests: [Family: [Request]] = [:]
-        for (_, rule, parts, family) in opaque {
-            requests[family, default: []] += parts.matches.map { Request(rule: rule, part: $0, isTarget: false) }
-            if !rule.target.isEmpty {
-                requests[family, default: []].append(Request(rule: rule, part: parts.target, isTarget: true))
+        for (_, parts, hasPrintedTarget, family) in printed {
+            requests[family, default: []] += parts.matches.map { Request(entry: parts.entry, part: $0, isTarget: false) }
+            if hasPrintedTarget {
+                requests[family, default: []].append(Request(entry: parts.entry, part: parts.target, isTarget: true))
             }
         }
         var answers: [Family: ArraySlice<String>] = [:]
         for (family, requests) in requests { answers[family] = ask(requests, family, pluginDirectories)[...] }
-        for (index, rule, parts, family) in opaque {
+        for (index, parts, hasPrintedTarget, family) in printed {
             var text = head(parts, family)
             for _ in parts.matches { text += answers[family]?.popFirst() ?? "" }
-            if !rule.target.isEmpty {
+            if hasPrintedTarget {
                 text += answers[family]?.popFirst() ?? ""
             } else if !parts.target.name.isEmpty {
-                text += " -\(parts.isGoto ? "g" : "j") \(parts.target.name)"
+                text += " -\(parts.isGoto ? "g" : "j") \(printable(parts.target.name))"
             }
             texts[index] = String(text.dropFirst())
         }
@@ -65,7 +63,7 @@ package enum RulePrinter {
     // MARK: - The head
 
     /// What stands before the first match, with a space before each word.
-    private static func head(_ parts: OpaqueRule.Parts, _ family: Family) -> String {
+    private static func head(_ parts: EntryParts, _ family: Family) -> String {
         var text = ""
         func add(_ option: String, _ value: String, _ isInverted: Bool) {
             text += "\(isInverted ? " !" : "") \(option)\(value.isEmpty ? "" : " " + value)"
@@ -79,7 +77,7 @@ package enum RulePrinter {
         address("-s", parts.source, parts.sourceMask, parts.inverted.contains(.source))
         address("-d", parts.destination, parts.destinationMask, parts.inverted.contains(.destination))
         for (option, interface, inversion) in [
-            ("-i", parts.inInterface, OpaqueRule.Inversions.inInterface), ("-o", parts.outInterface, .outInterface),
+            ("-i", parts.inInterface, EntryParts.Inversions.inInterface), ("-o", parts.outInterface, .outInterface),
         ] where !interface.isEmpty && (interface != "+" || parts.inverted.contains(inversion)) {
             add(option, interface, parts.inverted.contains(inversion))
         }
@@ -94,8 +92,8 @@ package enum RulePrinter {
     // MARK: - Matches and targets
 
     private struct Request {
-        let rule: OpaqueRule
-        let part: OpaqueRule.Parts.Part
+        let entry: [UInt8]
+        let part: EntryParts.Part
         let isTarget: Bool
     }
 
@@ -106,13 +104,13 @@ package enum RulePrinter {
         var size = 0
         for request in requests {
             offsets.append(size)
-            size += (request.rule.entry.count + 7) & ~7
+            size += (request.entry.count + 7) & ~7
         }
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 16)
         defer { buffer.deallocate() }
         for (request, offset) in zip(requests, offsets) {
-            UnsafeMutableRawBufferPointer(rebasing: buffer[offset..<offset + request.rule.entry.count])
-                .copyBytes(from: request.rule.entry)
+            UnsafeMutableRawBufferPointer(rebasing: buffer[offset..<offset + request.entry.count])
+                .copyBytes(from: request.entry)
         }
         let parts = zip(requests, offsets).map { request, offset in
             fwmarkd_xt_part(
@@ -129,7 +127,7 @@ package enum RulePrinter {
         }
         return zip(requests, answers).map { request, answer in
             if failure == 0, fwmarkd_xt_outcome(answer.outcome) == FWMARKD_XT_PRINTED, let text = answer.text {
-                return String(cString: text)
+                return printable(String(cString: text))
             }
             let reason = failure != 0 ? String(cString: strerror(failure)) : reason(answer)
             return " \(request.isTarget ? "-j" : "-m") \(request.part.name) [\(request.part.dataSize) bytes: \(reason)]"
@@ -144,6 +142,33 @@ package enum RulePrinter {
         case FWMARKD_XT_OTHER_SIZE: "the plugin knows another size"
         case FWMARKD_XT_NO_PRINTER: "the plugin cannot print this revision"
         default: line ?? "the plugin gave up"
+        }
+    }
+}
+
+extension KernelRule.Content {
+    /// Whether the rule is known whole, so that its own words say all of it.
+    fileprivate var hasWords: Bool {
+        guard entry == nil, !rule.target.isOther else { return false }
+        return rule.match.conditions.allSatisfy { condition in
+            switch condition {
+            case .other, .set: false
+            default: true
+            }
+        }
+    }
+}
+
+extension Target {
+    fileprivate var isOther: Bool {
+        if case .other = self { true } else { false }
+    }
+
+    /// Whether it is a target of its own and not a verdict, a jump or nothing.
+    fileprivate var isExtension: Bool {
+        switch self {
+        case .jump, .goTo, .returnToCaller, .accept, .drop, .queue, .none: false
+        case .mark, .connectionMark, .masquerade, .sourceNAT, .helper, .other: true
         }
     }
 }
