@@ -16,8 +16,6 @@ let package = Package(
     products: [
         .executable(name: "fwmarkd", targets: ["fwmarkd"]),
         .executable(name: "fwmarkctl", targets: ["fwmarkctl"]),
-        // For Benchmarks/, a package of its own.
-        .library(name: "FwmarkdCore", targets: ["Rules", "ConfigurationFile", "Planner", "Netfilter", "Reconciler"]),
     ],
     dependencies: [
         // No traits: the default ones bring in the whole of Foundation (45 MB a program).
@@ -103,6 +101,14 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
             ]
         ),
+
+        // What `make bench` runs: the driver, which starts everything else in namespaces of its own, and the steps of a reconciliation
+        // within one process, as the daemon goes through them. Parts of no product.
+        .target(name: "CBench", path: "Benchmarks/CBench"),
+        .executableTarget(name: "bench", dependencies: ["CBench"], path: "Benchmarks/bench"),
+        .executableTarget(
+            name: "bench-steps", dependencies: ["Rules", "ConfigurationFile", "Planner", "Netfilter", "Reconciler", "CBench"],
+            path: "Benchmarks/bench-steps"),
 
         .testTarget(name: "SystemCallsTests", dependencies: ["SystemCalls"]),
         .testTarget(name: "RulesTests", dependencies: ["Rules"]),

@@ -29,13 +29,13 @@ nonisolated(nonsending) func timed<Value>(_ step: String, _ body: nonisolated(no
 }
 
 func load(_ file: String) throws -> Ruleset {
-    Planner.ruleset(for: try Configuration.load(path: file).configuration)
+    Planner.plan(for: try Configuration.load(path: file).configuration).ruleset
 }
 
 let reconciler = Reconciler(KernelTables())
 for _ in 0..<runs {
     let loaded = try await timed("load") { try Configuration.load(path: file) }
-    let ruleset = await timed("plan") { Planner.ruleset(for: loaded.configuration) }
+    let ruleset = await timed("plan") { Planner.plan(for: loaded.configuration).ruleset }
     let outcome = try await timed("apply") { try await reconciler.reconcile(to: ruleset) }
     guard !outcome.changes.isEmpty else { fatalError("the tables were not empty") }
 
