@@ -113,8 +113,9 @@ let package = Package(
         .testTarget(name: "SystemCallsTests", dependencies: ["SystemCalls"]),
         .testTarget(name: "RulesTests", dependencies: ["Rules"]),
         .testTarget(
-            name: "ConfigurationFileTests", dependencies: ["RandomConfigurations", "ConfigurationFile", "Rules"],
+            name: "ConfigurationFileTests", dependencies: ["RandomConfigurations", "ReferenceReader", "ConfigurationFile", "Rules"],
             exclude: ["bad-files.txt", "schema.py"]),
+        .target(name: "ReferenceReader", dependencies: ["ConfigurationFile", "Rules", "CYAML"], path: "Tests/ReferenceReader"),
         .target(name: "RandomConfigurations", dependencies: ["ConfigurationFile", "Rules"], path: "Tests/RandomConfigurations"),
         .testTarget(name: "PlannerTests", dependencies: ["RandomConfigurations", "Planner", "ConfigurationFile", "Rules"]),
         .systemLibrary(name: "CNamespaces", path: "Tests/CNamespaces"),

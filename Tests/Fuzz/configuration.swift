@@ -1,6 +1,8 @@
-// Fuzzes the configuration parser with libFuzzer: whatever the bytes are, there is an answer, and the answer is a sound one.
+// Fuzzes the configuration parser with libFuzzer: whatever the bytes are, there is an answer, it is a sound one, and a plain walk over
+// the document gives the same.
 import ConfigurationFile
 import Planner
+import ReferenceReader
 import Rules
 
 /// Tries one input: up to three files, divided by the byte 0xff, which is part of no UTF-8 text.
@@ -10,10 +12,13 @@ package func fuzz(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
     let texts = bytes.split(separator: 0xff, maxSplits: 2, omittingEmptySubsequences: false).enumerated().map { number, part in
         ConfigurationText(path: "\(number)", bytes: Array(part))
     }
-    do throws(ConfigurationFaults) {
+    for text in texts {
+        if case .differs(let how) = ReferenceReader.compare(text.bytes) { fatalError(how) }
+    }
+    do throws(ConfigurationErrors) {
         check(try Configuration.load(texts), texts)
     } catch {
-        check(error.faults, texts)
+        check(error, texts)
     }
     return 0
 }
@@ -25,53 +30,42 @@ private func check(_ loaded: LoadedConfiguration, _ texts: [ConfigurationText]) 
     require(Set(services.map(\.name)).count == services.count, "two services have one name")
     require(loaded.files == texts && loaded.sha256.utf8.count == 64, "the files are others")
     for service in services {
-        require(!service.addresses.isEmpty && !service.ports.isEmpty, "an empty service")
+        require(!service.traffic.isEmpty && !service.hooks.isEmpty, "an empty service")
         require(service.mark.value != 0, "mark 0")
-        for other in services where service.mark.conflicts(with: other.mark) {
-            require(!meet(service, other), "two marks for one packet")
-        }
     }
+    require(MarkConflicts.find(in: services).isEmpty, "two marks for one packet")
     for layout in Planner.Layout.allCases {
-        let ruleset = Planner.ruleset(for: configuration, layout: layout)
+        let ruleset = Planner.plan(for: configuration, layout: layout).ruleset
         for chain in ruleset.tables.values.joined() {
             for rule in chain.rules { require(!rule.iptablesSyntax.isEmpty, "a rule without words") }
         }
     }
 }
 
-/// Whether there are packets of both services.
-private func meet(_ left: Service, _ right: Service) -> Bool {
-    if let a = left.inInterface, let b = right.inInterface, !a.overlaps(b) { return false }
-    guard left.addresses.contains(where: { a in right.addresses.contains { $0.overlaps(a) } }) else { return false }
-    return left.ports.contains { transport, ranges in
-        ranges.contains { a in right.ports[transport]?.contains { $0.overlaps(a) } ?? false }
-    }
-}
-
-/// Faults stand within the files, in order, each on one line, and are the same when the files are read again.
-private func check(_ faults: [Fault], _ texts: [ConfigurationText]) {
-    require((1...1001).contains(faults.count), "\(faults.count) faults")
+/// Errors are within the files, in order, each on one line, and are the same when the files are read again.
+private func check(_ refused: ConfigurationErrors, _ texts: [ConfigurationText]) {
+    require((1...1000).contains(refused.errors.count) && refused.count >= refused.errors.count, "\(refused.count) errors")
     var last = (file: "", line: 0, column: 0)
-    for fault in faults {
-        let position = fault.position
-        guard let number = Int(position.file), texts.indices.contains(number) else { fatalError("a fault in no file: \(fault)") }
+    for error in refused.errors {
+        let position = error.position
+        guard let number = Int(position.file), texts.indices.contains(number) else { fatalError("an error in no file: \(error)") }
         let lines = texts[number].bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
-        require((1...lines.count + 1).contains(position.line), "a line that is not there: \(fault)")
+        require((1...lines.count + 1).contains(position.line), "a line that is not there: \(error)")
         let width = position.line <= lines.count ? lines[position.line - 1].count : 0
-        require((1...width + 1).contains(position.column), "a column that is not there: \(fault)")
+        require((1...width + 1).contains(position.column), "a column that is not there: \(error)")
         let here = (file: position.file, line: position.line, column: position.column)
-        require(last <= here, "out of order: \(fault)")
+        require(last <= here, "out of order: \(error)")
         last = here
-        let text = fault.description
-        require(!fault.problem.isEmpty && !fault.expected.isEmpty && text.utf8.count < 5000, "\(fault)")
+        let text = error.description
+        require(!error.message.isEmpty && text.utf8.count < 5000, "\(error)")
         let isPlain = text.unicodeScalars.allSatisfy { $0.value >= 0x20 && !(0x7f...0x9f).contains($0.value) }
-        require(isPlain, "more than a line: \(fault)")
+        require(isPlain, "more than a line: \(error)")
     }
-    do throws(ConfigurationFaults) {
+    do throws(ConfigurationErrors) {
         _ = try Configuration.load(texts)
         fatalError("refused once, and accepted then")
     } catch {
-        require(error.faults == faults, "other faults at the second reading")
+        require(error == refused, "other errors at the second reading")
     }
 }
 
