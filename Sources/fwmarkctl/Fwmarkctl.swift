@@ -19,7 +19,7 @@ struct Fwmarkctl: AsyncParsableCommand {
         version: "fwmarkctl \(version)",
         groupedSubcommands: [
             CommandGroup(name: "File", subcommands: [Check.self, Render.self, Explain.self]),
-            CommandGroup(name: "Kernel", subcommands: [Plan.self, Apply.self, Remove.self, Import.self, Examine.self]),
+            CommandGroup(name: "Kernel", subcommands: [Plan.self, Apply.self, Remove.self, Import.self, DoctorCommand.self]),
             CommandGroup(
                 name: "Daemon", subcommands: [ShowStatus.self, Reload.self, Reconcile.self, Events.self, Metrics.self]),
         ]

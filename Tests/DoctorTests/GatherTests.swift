@@ -1,4 +1,5 @@
 import ConfigurationFile
+import FoundationEssentials
 import NamespaceSupport
 import Netlink
 import Rules

@@ -2,14 +2,16 @@ import API
 import ArgumentParser
 import ConfigurationFile
 import Doctor
+import Rules
 
-struct Examine: AsyncParsableCommand {
+struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "doctor",
         abstract: "Look for everything outside fwmarkd's rules that can keep a service from working.",
         discussion: """
-            Looks at the kernel's x_tables and nf_tables, IPVS, routing and settings, and with --vsftpd-conf at the FTP servers' \
-            file. Says for each finding what was seen, why it matters and what to type. Changes nothing.
+            Looks at the kernel's x_tables and nf_tables, IPVS, routing and settings, and with --vsftpd-conf at FTP servers' files, \
+            which may also be ProFTPD's or Pure-FTPd's. Says for each finding what it is, why it matters and what to type. Changes \
+            nothing.
 
             Exit status: 0 no problem (there may be warnings), 1 problems.
 
@@ -18,19 +20,10 @@ struct Examine: AsyncParsableCommand {
 
     @OptionGroup var options: GlobalOptions
     @OptionGroup var output: JSONOption
-
-    @Option(help: ArgumentHelp("The FTP servers' vsftpd.conf, or a copy of it.", valueName: "path"))
-    var vsftpdConf: String?
+    @OptionGroup var servers: FTPServerOption
 
     func run() async throws {
-        let examination = try await Progress.during("looking at the machine") {
-            let loaded = try options.load()
-            do {
-                return Examination(of: try Facts.gather(loaded.configuration, vsftpdPath: vsftpdConf))
-            } catch let error as Facts.UnreadableFile {
-                throw Failure(error.description)
-            }
-        }
+        let examination = try await Progress.during("looking at the machine") { try servers.examine(options) }
         if output.json {
             try StandardOutput.write(JSON.encodePretty(examination) + [UInt8(ascii: "\n")])
         } else {
@@ -43,13 +36,13 @@ struct Examine: AsyncParsableCommand {
         var lines: [String] = []
         for finding in examination.findings {
             let severity = finding.severity == .problem ? style.red("problem") : style.yellow("warning")
-            lines.append("\(severity)  \(style.bold(finding.check)): \(finding.seen)")
-            lines.append("         \(finding.matters)")
-            lines += finding.advice.map { "           \($0)" }
+            lines.append("\(severity)  \(style.bold(finding.check)): \(printable(finding.seen))")
+            lines.append("         \(printable(finding.matters))")
+            lines += finding.advice.map { "           \(printable($0))" }
             lines.append("")
         }
         for notRun in examination.notRun {
-            lines.append("\(style.faint("not run"))  \(style.bold(notRun.check)): \(notRun.reason)")
+            lines.append("\(style.faint("not run"))  \(style.bold(notRun.check)): \(printable(notRun.reason))")
         }
         if !examination.notRun.isEmpty { lines.append("") }
         let problems = examination.findings.count { $0.severity == .problem }
@@ -59,5 +52,26 @@ struct Examine: AsyncParsableCommand {
                 + "\(HumanText.count(warnings, "warning"))"
                 + (examination.notRun.isEmpty ? "" : ", \(examination.notRun.count) could not run or not to the end"))
         return lines.joined(separator: "\n") + "\n"
+    }
+}
+
+/// `--vsftpd-conf`, for commands that examine the machine.
+struct FTPServerOption: ParsableArguments {
+    @Option(
+        name: .customLong("vsftpd-conf"),
+        help: ArgumentHelp(
+            "An FTP server's configuration file, or a copy of it: vsftpd's, ProFTPD's or Pure-FTPd's. May be repeated.",
+            valueName: "path"),
+        completion: .file())
+    var paths: [String] = []
+
+    /// Examines the machine for the configuration.
+    func examine(_ options: GlobalOptions) throws(Failure) -> Examination {
+        let loaded = try options.load()
+        do throws(Facts.UnreadableFile) {
+            return Examination(of: try Facts.gather(loaded, ftpServerFiles: paths))
+        } catch {
+            throw Failure(error.description)
+        }
     }
 }
