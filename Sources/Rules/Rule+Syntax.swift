@@ -25,7 +25,15 @@ extension RuleMatch {
         if let outInterface { option("-o", outInterface.pattern, outInterface.isInverted) }
         if let transport { option("-p", transport.name, transport.isInverted) }
         if let isFurtherFragment { words.append(isFurtherFragment ? "-f" : "! -f") }
-        for condition in conditions { words.append(condition.iptablesSyntax(transport)) }
+        var step = 0
+        for condition in conditions {
+            // What one match of the protocol's own asks for is written after one -m.
+            let next = condition.ownStep
+            let text = condition.iptablesSyntax(transport)
+            let name = "-m \(transport?.name ?? "") "
+            words.append(step > 0 && next > step && text.hasPrefix(name) ? String(text.dropFirst(name.count)) : text)
+            step = next
+        }
         return words
     }
 }
@@ -42,6 +50,15 @@ extension ProtocolMatch {
 }
 
 extension Condition {
+    /// Which part of a protocol's own match it is: source ports, destination ports, TCP flags; 0: none.
+    var ownStep: Int {
+        switch self {
+        case .ports(let ports) where !ports.isMultiport && ports.ranges.count == 1: ports.side == .source ? 1 : 2
+        case .tcpFlags: 3
+        default: 0
+        }
+    }
+
     /// The condition in iptables syntax: `-m tcp --dport 21`.
     func iptablesSyntax(_ transport: ProtocolMatch?) -> String {
         func inverted(_ isInverted: Bool) -> String { isInverted ? "! " : "" }

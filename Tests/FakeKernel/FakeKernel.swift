@@ -86,7 +86,9 @@ package final class FakeKernel: RuleStore {
         let leftOut = edits.filter { $0.chain.text.hasPrefix("fwmarkd-stuck") }.map {
             LeftOutEdit($0, NetfilterError(.refused, "\(id): \($0) cannot be made"))
         }
-        return Prepared(kernel: self, entryCount: base.entryCount, table: try base.applying(edits.filter { edit in !leftOut.contains { $0.edit == edit } }), leftOut: leftOut)
+        return Prepared(
+            kernel: self, entryCount: base.entryCount,
+            table: try base.applying(edits.filter { edit in !leftOut.contains { $0.edit == edit } }), leftOut: leftOut)
     }
 
     package struct Prepared: PreparedCommit {

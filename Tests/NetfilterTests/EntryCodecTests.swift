@@ -5,59 +5,112 @@ import Testing
 
 @testable import Netfilter
 
-/// Every kind of rule that fwmarkd makes, for each family it makes sense in.
+/// Every kind of rule, ours and others', for each family it makes sense in.
 private let kinds: [(Family, TableID, Rule)] = {
-    func prefix(_ text: String) -> Prefix { (try? Prefix(parsing: text)) ?? Prefix(Address(ipv4: 0)) }
     func match(_ text: String) -> AddressMatch? { try? AddressMatch(parsing: text) }
-    func interface(_ text: String) -> InterfacePattern? { try? InterfacePattern(parsing: text) }
-    func mark(_ text: String) -> Target { (try? Mark(parsing: text)).map { .mark($0) } ?? .drop }
+    func interface(_ text: String, isInverted: Bool = false) -> InterfaceMatch? {
+        (try? InterfacePattern(parsing: text)).map { InterfaceMatch($0, isInverted: isInverted) }
+    }
+    func mark(_ text: String) -> Target { (try? Mark(parsing: text)).map { .mark(MarkOperation($0)) } ?? .drop }
+    func when(_ conditions: Condition..., of transport: TransportProtocol? = nil) -> RuleMatch {
+        RuleMatch(transport: transport.map { ProtocolMatch($0) }, conditions: conditions)
+    }
     var rules: [(Family, Table, Rule)] = []
     for family in Family.allCases {
         let host = match(family == .ipv4 ? "203.0.113.10/32" : "2001:db8::10/128")
         let network = match(family == .ipv4 ? "10.11.12.0/24" : "2001:db8:1::/48")
         let inverted = match(family == .ipv4 ? "!10.0.0.0/8" : "!fd00::/8")
         let odd = match(family == .ipv4 ? "128.0.0.0/1" : "8000::/1")
+        let first = family == .ipv4 ? Address(ipv4: 0xcb00_710a) : Address(ipv6: 0x2001_0db8 << 96 | 0x10)
+        let last = family == .ipv4 ? Address(ipv4: 0xcb00_710c) : Address(ipv6: 0x2001_0db8 << 96 | 0x12)
         for transport in TransportProtocol.allCases {
-            for ports: TransportMatch.Ports in [
-                .any, .destination(PortRange(21)), .destination(PortRange(10000, 20000)), .destination(PortRange(1, 65535)),
-                .source(PortRange(20)), .source(PortRange(1024, 65535)), .destinations([PortRange(80), PortRange(443)]),
-                .sources([PortRange(20), PortRange(1000, 2000)]),
-                .destinations((1...7).map { PortRange($0 * 100, $0 * 100 + 50) } + [PortRange(9)]),
+            for ports: [PortMatch] in [
+                [], [PortMatch(.destination, [PortRange(21)])], [PortMatch(.destination, [PortRange(10000, 20000)])],
+                [PortMatch(.destination, [PortRange(1, 65535)])], [PortMatch(.source, [PortRange(20)])],
+                [PortMatch(.source, [PortRange(1024, 65535)])], [PortMatch(.destination, [PortRange(22)], isInverted: true)],
+                [PortMatch(.source, [PortRange(20)]), PortMatch(.destination, [PortRange(25)], isInverted: true)],
+                [PortMatch(.destination, [PortRange(80), PortRange(443)])],
+                [PortMatch(.source, [PortRange(20), PortRange(1000, 2000)], isInverted: true)],
+                [PortMatch(.either, [PortRange(53)])],
+                [PortMatch(.destination, (1...7).map { PortRange($0 * 100, $0 * 100 + 50) } + [PortRange(9)])],
+                [PortMatch(.source, [PortRange(1), PortRange(3)]), PortMatch(.destination, [PortRange(80), PortRange(443)])],
             ] {
-                rules.append(
-                    (family, .mangle, Rule(destination: host, transport: TransportMatch(transport, ports), target: mark("21"))))
+                let match = RuleMatch(destination: host, transport: ProtocolMatch(transport), conditions: ports.map { .ports($0) })
+                rules.append((family, .mangle, Rule(match, target: mark("21"))))
             }
+        }
+        let mac = MACAddress(bits: 0x0200_5e10_0002)
+        let icmp = RuleMatch(
+            transport: ProtocolMatch(family == .ipv4 ? 1 : 58), conditions: [.icmp(type: 8, codes: 0...255, isInverted: false)])
+        let matches: [RuleMatch] = [
+            RuleMatch(), RuleMatch(source: network, destination: inverted),
+            RuleMatch(destination: odd, inInterface: interface("eth0")),
+            RuleMatch(inInterface: interface("eth+")), RuleMatch(inInterface: interface("abcdefghijklmno")),
+            RuleMatch(inInterface: interface("eth1", isInverted: true)), RuleMatch(transport: ProtocolMatch(50)),
+            RuleMatch(transport: ProtocolMatch(51, isInverted: true)), RuleMatch(transport: ProtocolMatch(200)),
+            when(.tcpFlags(examined: 0x12, set: 0x02, isInverted: false), of: .tcp),
+            when(
+                .ports(PortMatch(.destination, [PortRange(80)])), .tcpFlags(examined: 0x17, set: 0x02, isInverted: true), of: .tcp),
+            when(.mark(MarkMatch(value: 80))), when(.mark(MarkMatch(value: 0x4000, mask: 0x4000, isInverted: true))),
+            when(.connectionMark(MarkMatch(value: 21))), when(.connectionMark(MarkMatch(value: 1, mask: 0xff, isInverted: true))),
+            when(.mac(mac, isInverted: true)), when(.mac(mac, isInverted: false), .mark(MarkMatch(value: 1)), of: .tcp),
+            when(.connectionState([.new, .related], isInverted: false)), when(.connectionState(.invalid, isInverted: true)), icmp,
+            when(.addressType(AddressTypeMatch(destination: 1 << 2))),
+            when(.addressType(AddressTypeMatch(source: 1 << 1, isSourceInverted: true))),
+            when(.addressRange(side: .destination, first: first, last: last, isInverted: false)),
+            when(.addressRange(side: .source, first: first, last: last, isInverted: true)),
+        ]
+        rules += matches.map { (family, .mangle, Rule($0, comment: "ftp", target: mark("0x100/0xff00"))) }
+        if family == .ipv4 {
+            rules += [true, false].map { (family, .mangle, Rule(RuleMatch(source: network, isFurtherFragment: $0), target: .drop)) }
         }
         rules += [
             (family, .mangle, Rule(target: mark("0xffffffff"))),
-            (family, .mangle, Rule(source: network, destination: inverted, target: mark("0x100/0xff00"))),
-            (family, .mangle, Rule(destination: odd, inInterface: interface("eth0"), target: mark("1"))),
-            (family, .mangle, Rule(inInterface: interface("eth+"), target: mark("1"))),
-            (family, .mangle, Rule(inInterface: interface("abcdefghijklmno"), comment: "ftp", target: mark("1"))),
+            (family, .mangle, Rule(target: .mark(MarkOperation(value: 0x4000, mask: 0)))),
             (family, .mangle, Rule(comment: "two words, a \"quote\" and a \\", target: .returnToCaller)),
             (family, .mangle, Rule(comment: String(repeating: "x", count: 255), target: .accept)),
-            (family, .mangle, Rule(source: inverted, target: .drop)),
-            (family, .mangle, Rule(destination: network, target: .jump(ChainName(fromKernel: "FWMARKD-ONE")))),
-            (family, .mangle, Rule(destination: network, target: .goTo(ChainName(fromKernel: "FWMARKD-345678901234567890ab")))),
-            (family, .nat, Rule(source: network, outInterface: interface("eth1"), target: .masquerade)),
-            (
-                family, .nat,
-                Rule(
-                    source: network, destination: inverted, outInterface: interface("p+"),
-                    transport: TransportMatch(.tcp, .source(PortRange(20))), comment: "ftp", target: .masquerade)
-            ),
-            (
-                family, .nat,
-                Rule(
-                    source: network,
-                    target: .sourceNAT(family == .ipv4 ? Address(ipv4: 0xcb00_710a) : Address(ipv6: 0x2001_0db8 << 96 | 0x10)))
-            ),
+            (family, .mangle, Rule(RuleMatch(source: inverted), target: .drop)),
+            (family, .mangle, Rule(when(.connectionState([.new], isInverted: false)), comment: "held", target: .none)),
+            (family, .mangle, Rule(RuleMatch(destination: network), target: .jump(chains[0]))),
+            (family, .mangle, Rule(RuleMatch(destination: network), target: .goTo(chains[1]))),
         ]
+        var options = TranslationOptions()
+        let source = RuleMatch(source: network, outInterface: interface("eth1"))
+        rules.append((family, .nat, Rule(source, target: .masquerade(options))))
+        rules.append(
+            (family, .nat, Rule(RuleMatch(outInterface: interface("p+", isInverted: true)), target: .sourceNAT(SourceRange(first))))
+        )
+        rules.append((family, .nat, Rule(source, target: .sourceNAT(SourceRange(first, last)))))
+        options.isFullyRandom = true
+        rules.append((family, .nat, Rule(source, target: .masquerade(options))))
+        rules.append((family, .nat, Rule(source, target: .sourceNAT(SourceRange(first, last, options: options)))))
+        options = TranslationOptions(ports: PortRange(1024, 2048), isRandom: true)
+        rules.append((family, .nat, Rule(RuleMatch(source: network, transport: ProtocolMatch(.tcp)), target: .masquerade(options))))
+        options = TranslationOptions(ports: PortRange(7), isPersistent: true)
+        rules.append(
+            (
+                family, .nat,
+                Rule(
+                    RuleMatch(source: network, transport: ProtocolMatch(.tcp)),
+                    target: .sourceNAT(SourceRange(first, options: options)))
+            ))
+        rules.append(
+            (
+                family, .raw,
+                Rule(
+                    RuleMatch(transport: ProtocolMatch(.tcp), conditions: [.ports(PortMatch(.destination, [PortRange(21)]))]),
+                    target: .helper("ftp"))
+            ))
     }
     return rules.map { ($0, TableID($0, $1), $2) }
 }()
 
-private let chains = ["FWMARKD-ONE", "FWMARKD-345678901234567890ab"].map { ChainName(fromKernel: $0) }
+private let chains = ["fwmarkd-one", "fwmarkd-345678901234567890ab"].map { ChainName(bytes: $0.utf8) }
+
+extension TableID {
+    /// A hook of the table.
+    fileprivate var hook: ChainName { (table == .nat ? Hook.postrouting : .prerouting).chain }
+}
 
 @Suite("The entry codec, judged by the kernel and by iptables-legacy", .enabled(if: NetworkNamespace.isAvailable, "needs root"))
 struct EntryCodecTests {
@@ -65,22 +118,22 @@ struct EntryCodecTests {
     func equalsIptables(_ index: Int) async throws {
         let (family, id, rule) = kinds[index]
         try await NetworkNamespace.run { namespace in
-            let hook = id.table.hook
+            let hook = id.hook
             let input =
                 "*\(id.table)\n" + chains.map { ":\($0) - [0:0]\n" }.joined() + "-A \(hook) \(rule.iptablesSyntax)\nCOMMIT\n"
             try namespace.run("\(family.command)-legacy-restore", input: input)
             let theirs = try TableSocket(family).image(id.table)
             let snapshot = try #require(try KernelTables().snapshot(id))
-            #expect(snapshot[hook]?.rules.map(\.content) == [.rule(rule)])
+            #expect(snapshot[hook]?.rules.map(\.content) == [KernelRule.Content(rule)])
 
             let handle = try TableHandle(id)
-            try handle.apply([.append(hook, KernelRule(.rule(rule)))])
-            try handle.apply([.delete(hook, 0)])
+            _ = try handle.apply([.append(hook, KernelRule(rule))])
+            _ = try handle.apply([.delete(hook, 0)])
             try handle.commit()
             let ours = try TableSocket(family).image(id.table)
             let found = differences(try normalised(ours, family), try normalised(theirs, family))
             #expect(found == [], "\(rule.iptablesSyntax)")
-            #expect(try KernelTables().snapshot(id)?[hook]?.rules.map(\.content) == [.rule(rule)])
+            #expect(try KernelTables().snapshot(id)?[hook]?.rules.map(\.content) == [KernelRule.Content(rule)])
         }
     }
 
@@ -89,53 +142,47 @@ struct EntryCodecTests {
         let (family, id, rule) = kinds[index]
         try await NetworkNamespace.run { namespace in
             let handle = try TableHandle(id)
-            for chain in chains { try handle.apply([.createChain(chain)]) }
-            try handle.apply([.append(id.table.hook, KernelRule(.rule(rule), counters: Counters(packets: 7, bytes: 4096)))])
+            for chain in chains { _ = try handle.apply([.createChain(chain)]) }
+            _ = try handle.apply([.append(id.hook, KernelRule(rule, counters: Counters(packets: 7, bytes: 4096)))])
             try handle.commit()
             let saved = try namespace.run("\(family.command)-legacy-save", "-c", "-t", id.table.rawValue)
-            #expect(saved.contains("\n[7:4096] -A \(id.table.hook) \(rule.iptablesSyntax)\n"), "\(saved)")
+            #expect(saved.contains("\n[7:4096] -A \(id.hook) \(rule.iptablesSyntax)\n"), "\(saved)")
         }
     }
 
     @Test(
-        "A rule that we have no words for is kept whole, and can be put back as it was",
+        "A rule that our words do not make again is kept whole, and can be put back as it was",
         arguments: [
-            "-p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu",
-            "-p tcp -m tcp --dport 21 --sport 1024:65535 -j MARK --set-xmark 0x1/0xffffffff",
-            "-m mark --mark 0x1 -m comment --comment \"not ours\" -j FWMARKD-ONE",
-            "-p tcp -m tcp ! --dport 80",
-            "-d 10.0.0.1/255.0.255.0 -j ACCEPT",
-            "-p icmp -m icmp --icmp-type 8 -j MARK --set-xmark 0x0/0xff",
-            "! -i eth0 -j RETURN",
-            "-f -j DROP",
+            ("FORWARD", "-p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu"),
+            ("PREROUTING", "-m mark --mark 0x1 -m comment --comment \"not ours\" -j fwmarkd-one"),
+            ("PREROUTING", "-m comment --comment \"not ours\" -m mark --mark 0x1 -j fwmarkd-one"),
+            ("PREROUTING", "-p tcp -m tcp"),
+            ("PREROUTING", "-d 10.0.0.1/255.0.255.0 -j ACCEPT"),
+            ("PREROUTING", "-p icmp -m icmp --icmp-type 8 -j MARK --set-xmark 0x0/0xff"),
+            ("PREROUTING", "-m limit --limit 3/min -j RETURN"),
+            ("PREROUTING", "-m state --state NEW -j CONNMARK --save-mark --nfmask 0xff --ctmask 0xff00"),
+            ("PREROUTING", "-m comment --comment one -m comment --comment two -j DROP"),
+            ("PREROUTING", "-p udp -m multiport --dports 1,2 -m statistic --mode nth --every 2 --packet 0"),
         ])
-    func keepsForeign(_ text: String) async throws {
+    func keepsForeign(_ chain: String, _ text: String) async throws {
         try await NetworkNamespace.run { namespace in
             let id = TableID(.ipv4, .mangle)
-            let input = "*mangle\n:FWMARKD-ONE - [0:0]\n-A PREROUTING \(text)\nCOMMIT\n"
-            let isInHook = !text.contains("TCPMSS")
-            try namespace.run(
-                "iptables-legacy-restore", input: isInHook ? input : input.replacingOccurrences(of: "PREROUTING", with: "FORWARD"))
-            let hook = isInHook ? ChainName.prerouting : ChainName(fromKernel: "FORWARD")
-            let before = try namespace.run("iptables-legacy-save", "-t", "mangle").split(separator: "\n").filter {
-                !$0.hasPrefix("#")
+            try namespace.run("iptables-legacy-restore", input: "*mangle\n:fwmarkd-one - [0:0]\n-A \(chain) \(text)\nCOMMIT\n")
+            let hook = ChainName(bytes: chain.utf8)
+            func saved() throws -> [Substring] {
+                try namespace.run("iptables-legacy-save", "-t", "mangle").split(separator: "\n").filter { !$0.hasPrefix("#") }
             }
+            let before = try saved()
             let snapshot = try #require(try KernelTables().snapshot(id))
             let rule = try #require(snapshot[hook]?.rules.first)
-            guard case .opaque(let opaque) = rule.content else {
-                Issue.record("\(text) was taken for one of ours: \(rule.content)")
-                return
-            }
-            #expect(opaque.chain?.text == (text.contains("FWMARKD-ONE") ? "FWMARKD-ONE" : nil))
-            #expect(opaque.comment == (text.contains("not ours") ? "not ours" : nil))
+            #expect(rule.content.chain?.text == (text.contains("fwmarkd-one") ? "fwmarkd-one" : nil))
+            #expect(rule.content.comment == (text.contains("not ours") ? "not ours" : text.contains("one -m") ? "one" : nil))
             let handle = try TableHandle(id)
-            try handle.apply([.delete(hook, 0)])
-            try handle.apply([.append(hook, rule)])
+            let other = KernelRule(Rule(rule.rule.match, comment: "other", target: rule.rule.target))
+            #expect(throws: NetfilterError.self) { _ = try handle.apply([.deleteForeign(hook, 0, other.content)]) }
+            #expect(try handle.apply([.deleteForeign(hook, 0, rule.content), .append(hook, rule)]) == [])
             try handle.commit()
-            let after = try namespace.run("iptables-legacy-save", "-t", "mangle").split(separator: "\n").filter {
-                !$0.hasPrefix("#")
-            }
-            #expect(after == before)
+            #expect(try saved() == before)
         }
     }
 
@@ -147,7 +194,7 @@ struct EntryCodecTests {
             try namespace.run("iptables-legacy", "-t", "mangle", "-P", "FORWARD", "DROP")
             let snapshot = try #require(try KernelTables().snapshot(id))
             #expect(snapshot.chains.map(\.name.text) == ["PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"])
-            #expect(snapshot.chains.map(\.policy?.verdict) == ["ACCEPT", "ACCEPT", "DROP", "ACCEPT", "ACCEPT"])
+            #expect(snapshot.chains.map(\.policy?.verdict) == [.accept, .accept, .drop, .accept, .accept])
             #expect(try KernelTables().size(id)?.entries == 6)
         }
     }
@@ -159,12 +206,12 @@ struct EntryCodecTests {
             let missing = try TableSocket(.ipv6).missing(Extension(kind: .target, name: "MARK", revision: 9))
             #expect(missing == "the kernel's target MARK has no revision 9 for ipv6")
             let absent = try TableSocket(.ipv4).missing(Extension(kind: .match, name: "nosuch", revision: 0))
-            #expect(absent == "the kernel has no match nosuch for ipv4; load the module ipt_nosuch")
+            #expect(absent == "the kernel has no match nosuch for ipv4; load the module xt_nosuch")
         }
     }
 }
 
-/// The table's bytes without what may differ between equal rules: counters, `comefrom`, what stands behind the NUL of names.
+/// The table's bytes without what may differ between equal rules: counters, `comefrom`, what is after the NUL of names.
 private func normalised(_ table: TableImage, _ family: Family) throws -> [UInt8] {
     var bytes = table.bytes
     let layout = EntryLayout.of(family)

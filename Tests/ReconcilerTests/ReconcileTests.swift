@@ -86,7 +86,7 @@ struct ReconcileTests {
 
     @Test("A foreign change between reading and commit that alters the count is not lost: EAGAIN, and all over again")
     func changedCount() async throws {
-        kernel.with { $0.faults[mangle] = [.interfereBefore { $0.change(.prerouting) { $0.append(standing("y")) } }] }
+        kernel.with { $0.faults[mangle] = [.interfereBefore { $0.change(Hook.prerouting.chain) { $0.append(standing("y")) } }] }
         let outcome = try await reconcile()
         #expect(outcome.attempts == 2)
         #expect(picture(kernel.tables[mangle]) == "PREROUTING: >xy  fwmarkd-mark: AB")
@@ -95,13 +95,13 @@ struct ReconcileTests {
 
     @Test("A foreign change of the same count does not keep ours from being exact")
     func sameCount() async throws {
-        kernel.with { $0.faults[mangle] = [.interfereBefore { $0.change(.prerouting) { $0 = [standing("y")] } }] }
+        kernel.with { $0.faults[mangle] = [.interfereBefore { $0.change(Hook.prerouting.chain) { $0 = [standing("y")] } }] }
         _ = try await reconcile()
         // The kernel overwrites it without a word (FIELD-NOTES); only the lock could have kept it.
         expectDone()
     }
 
-    @Test("A change between the commit and the look after it is found, and mended")
+    @Test("A change between the commit and the look after it is found, and repaired")
     func changedAfter() async throws {
         kernel.with { $0.faults[mangle] = [.interfereAfter { $0.change(.mark) { $0.removeLast() } }] }
         let outcome = try await reconcile()
@@ -109,14 +109,12 @@ struct ReconcileTests {
         #expect(outcome.attempts == 2)
     }
 
-    @Test("When mangle is refused after nat was committed, nat is put back, counters and altered jumps included")
+    @Test("When mangle is refused after nat was committed, nat is put back, counters and doubled jumps included")
     func secondTableRefused() async throws {
         kernel.with { state in
-            var altered = Ruleset.jump(into: .nat)
-            altered.transport = TransportMatch(.udp, .any)
-            state.tables[nat] = table(nat, ["POSTROUTING": "y", "fwmarkd-nat": "MN", "fwmarkd-old": "O"], packets: 3)
-            let rule = KernelRule(.rule(altered), counters: Counters(packets: 4, bytes: 5))
-            state.tables[nat]?.change(.postrouting) { $0.append(rule) }
+            state.tables[nat] = table(nat, ["POSTROUTING": "y>", "fwmarkd-nat": "MN", "fwmarkd-old": "O"], packets: 3)
+            let rule = KernelRule(jump(.nat), counters: Counters(packets: 4, bytes: 5))
+            state.tables[nat]?.change(Hook.postrouting.chain) { $0.append(rule) }
             state.faults[mangle] = Array(repeating: .refuse(EINVAL), count: 100)
         }
         let before = kernel.tables
@@ -182,11 +180,36 @@ struct ReconcileTests {
     @Test("A table that cannot be read back after its commit counts as failed")
     func readBackFails() async throws {
         let busy = NetfilterError(errno: EAGAIN, "reading ipv4 nat")
-        kernel.with { $0.snapshotFaults = [nil, nil, nil, nil, busy] }
+        kernel.with { $0.snapshotFaults = [nil, nil, nil, nil, nil, nil, busy] }
         let outcome = try await reconcile()
         #expect(outcome.attempts == 2)
         expectDone()
     }
+
+    @Test("The rule that holds connection tracking goes after the translations that it holds it for")
+    func holdGoesLast() async throws {
+        let kernel = FakeKernel([
+            table(nat, ["POSTROUTING": ">", "fwmarkd-nat": "N"]),
+            table(mangle, ["PREROUTING": "x>", "fwmarkd-mark": "A", "fwmarkd-hold": "H"]),
+        ])
+        kernel.with { state in
+            state.faults[nat] = [.interfereBefore { _ in }]
+        }
+        _ = try await Reconciler(kernel, clock: clock).reconcile(to: Ruleset())
+        #expect(kernel.commits == ["commit ipv4 mangle", "commit ipv4 nat", "commit ipv4 mangle"])
+        #expect(picture(kernel.tables[mangle]) == "PREROUTING: x" && picture(kernel.tables[nat]) == "")
+    }
+
+    @Test("An edit that cannot be made is left out and reported, and does not keep others from being made")
+    func leftOut() async throws {
+        kernel.with { $0.tables[mangle] = table(mangle, ["PREROUTING": "x", "fwmarkd-stuck": "S"]) }
+        let outcome = try await reconcile()
+        #expect(picture(kernel.tables[mangle]) == "PREROUTING: >x  fwmarkd-mark: AB  fwmarkd-stuck: S")
+        #expect(outcome.warnings.count == 2 && outcome.warnings[0].contains("fwmarkd-stuck"))
+        expectDone2()
+    }
+
+    private func expectDone2() { #expect(picture(kernel.tables[nat]) == natDone) }
 
     @Test("A match or target that the kernel lacks is named before the lock is taken or anything committed")
     func preflight() async throws {
