@@ -57,7 +57,7 @@ let package = Package(
         .target(name: "Netlink", dependencies: ["Rules", "SystemCalls", "CNetlink"]),
         .target(
             name: "Doctor",
-            dependencies: ["Rules", "SystemCalls", "ConfigurationFile", "Planner", "Netfilter", "Netlink"]),
+            dependencies: ["Rules", "SystemCalls", "ConfigurationFile", "Planner", "Judge", "Netfilter", "Netlink"]),
         .target(name: "API", dependencies: ["Rules"]),
         .target(name: "Explanations", dependencies: ["Rules", "ConfigurationFile", "Planner", "API"]),
         .target(name: "Systemd", dependencies: ["Rules", .product(name: "Logging", package: "swift-log")]),

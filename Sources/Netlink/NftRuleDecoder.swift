@@ -48,7 +48,7 @@ struct NftRuleDecoder {
         case "immediate": immediate(data)
         case "match": match(data)
         case "target": target(data)
-        case "counter", "log", "notrack", "last": break
+        case "counter", "log", "notrack", "last", "dynset", "objref", "flow_offload": break
         case "limit", "quota", "connlimit", "socket", "osf", "numgen", "hash", "exthdr", "rt", "xfrm", "tunnel":
             if let register = data.networkNumber(Int(NFTA_EXTHDR_DREG.rawValue)), !["limit", "quota", "connlimit"].contains(name) {
                 set(register, .unknown(name))

@@ -17,6 +17,7 @@ let kernelCases: [Case] = [
     .silent("ip-forward", "no IPv6 routing where nothing is IPv6") {
         $0.settings["net.ipv6.conf.all.forwarding"] = "0"
         $0.configuration.services.removeAll()
+        $0.ipvs = .services([healthyServices[0]])
     },
     .silent("ip-forward", "no routing where real servers are reached directly") {
         $0.settings["net.ipv4.ip_forward"] = "0"

@@ -1,4 +1,5 @@
 import ConfigurationFile
+import Judge
 import Netlink
 import Rules
 
@@ -10,6 +11,7 @@ enum FilterRules: Check {
 
     static func examine(_ facts: Facts) -> CheckResult {
         facts.firewall.judge { firewall in
+            let judges = judges(of: firewall)
             var culprits: [Culprit] = []
             var places: [String: Int] = [:]
             var steps = 0
@@ -22,7 +24,7 @@ enum FilterRules: Check {
                 }
                 for family in entry.families {
                     for flow in ServiceFlow.all(entry.service, family, entry.ftp, facts) {
-                        guard let culprit = culprit(of: flow, entry.service.mark, family, firewall, &steps) else { continue }
+                        guard let culprit = culprit(of: flow, family, judges, &steps) else { continue }
                         if let place = places[culprit.text] {
                             culprits[place].others += 1
                         } else {
@@ -35,6 +37,22 @@ enum FilterRules: Check {
             verdict.findings = culprits.map(finding)
             return verdict
         }
+    }
+
+    /// A hook of a family.
+    private struct Key: Hashable {
+        let family: Family
+        let hook: Hook
+    }
+
+    private static func judges(of firewall: Firewall) -> [Key: [BaseChainJudge]] {
+        var judges: [Key: [BaseChainJudge]] = [:]
+        for family in Family.allCases {
+            for hook in Hook.allCases {
+                judges[Key(family: family, hook: hook)] = firewall.baseChains(family, hook).compactMap { BaseChainJudge($0, $1) }
+            }
+        }
+        return judges
     }
 
     /// Who drops a flow.
@@ -50,17 +68,16 @@ enum FilterRules: Check {
     }
 
     private static func culprit(
-        of flow: ServiceFlow, _ mark: Mark, _ family: Family, _ firewall: Firewall, _ steps: inout Int
+        of flow: ServiceFlow, _ family: Family, _ judges: [Key: [BaseChainJudge]], _ steps: inout Int
     ) -> Culprit? {
         var packet = flow.packet
         for hook in flow.hooks {
             // Before the last hook nothing has been marked, and the way out is not known.
-            if hook != flow.hooks.last { packet.mark = 0 }
-            for (table, chain) in firewall.baseChains(family, hook) {
-                let walk = PacketWalk.end(of: packet, in: table, from: chain)
-                steps += walk.steps
-                packet.mark = walk.packet.mark
-                guard case .drops(let place) = walk.end else { continue }
+            if hook != flow.hooks.last { packet.mark = PartialMark(0) }
+            for judge in judges[Key(family: family, hook: hook)] ?? [] {
+                steps += judge.ruleCount
+                guard let place = judge.dropper(of: &packet) else { continue }
+                let (table, chain) = (judge.table, judge.chain)
                 // What is dropped by its mark is another check's finding.
                 if let rule = place.rule, table.chains[place.chain].rules[rule].rule.match.asksForMark { continue }
                 return Culprit(

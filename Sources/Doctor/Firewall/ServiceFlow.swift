@@ -1,4 +1,5 @@
 import ConfigurationFile
+import Judge
 import Netlink
 import Rules
 
@@ -9,7 +10,7 @@ struct ServiceFlow {
     /// The hooks in their order; the mark is set before the last.
     let hooks: [Hook]
     /// The packet as it is in the last of the hooks.
-    let packet: Packet
+    let packet: JudgedPacket
     /// What iptables needs to let all of them pass, after `-I CHAIN`.
     let iptablesMatch: String
     /// The same in nft's words.
@@ -27,14 +28,15 @@ struct ServiceFlow {
         var flows: [ServiceFlow] = []
         for (transport, ports) in samples(service) {
             let what = transport.map { "\($0.rawValue) port \(ports)" } ?? "protocol \(ports)"
-            func packet(_ number: UInt8, _ port: UInt16, _ source: Address, _ to: Address, isAnswer: Bool) -> Packet {
-                isAnswer
-                    ? Packet(protocolNumber: number, source: source, sourcePort: port, destination: to, destinationPort: 50_123)
-                    : Packet(protocolNumber: number, source: source, sourcePort: 50_123, destination: to, destinationPort: port)
+            func packet(_ number: UInt8, _ port: UInt16, _ source: Address, _ to: Address, isAnswer: Bool) -> JudgedPacket {
+                var packet = JudgedPacket(family)
+                (packet.source, packet.destination, packet.protocolNumber) = (source, to, number)
+                (packet.sourcePort, packet.destinationPort) = isAnswer ? (port, 50_123) : (50_123, port)
+                return packet
             }
             let number = transport?.number ?? UInt8(truncatingIfNeeded: ports.lower)
             var inside = packet(number, ports.lower, client, destination, isAnswer: false)
-            (inside.inInterface, inside.outInterface, inside.mark, inside.connectionState) = (way, "", service.mark.value, .new)
+            (inside.inInterface, inside.outInterface, inside.mark, inside.state) = (way, "", PartialMark(service.mark.value), .new)
             let protocolName = transport?.rawValue ?? "\(number)"
             let port = transport == nil || ports == .all ? "" : " --dport \(ports.iptablesSyntax)"
             let nftPort = transport == nil || ports == .all ? "" : " \(protocolName) dport \(ports)"
@@ -47,7 +49,7 @@ struct ServiceFlow {
             guard methods.contains(.nat), let server else { continue }
             var sent = packet(number, ports.lower, client, server, isAnswer: false)
             // IPVS takes its packets out of connection tracking unless it is told otherwise.
-            (sent.inInterface, sent.mark, sent.connectionState) = ("", service.mark.value, isTracked ? .new : .untracked)
+            (sent.inInterface, sent.mark, sent.state) = ("", PartialMark(service.mark.value), isTracked ? .new : .untracked)
             flows.append(
                 ServiceFlow(
                     name: "what IPVS sends to the real server \(server), \(what) (\(service.name))", hooks: [.output], packet: sent,
@@ -55,7 +57,7 @@ struct ServiceFlow {
             var answer = packet(number, ports.lower, server, client, isAnswer: true)
             answer.outInterface = way
             // The first answer that connection tracking sees is one to nothing that it knows.
-            answer.connectionState = isTracked ? .established : transport == .tcp ? .invalid : .new
+            answer.state = isTracked ? .established : transport == .tcp ? .invalid : .new
             let source = port.isEmpty ? "" : " --sport \(ports.iptablesSyntax)"
             flows.append(
                 ServiceFlow(
@@ -76,10 +78,12 @@ struct ServiceFlow {
         else { return [] }
         let six = family == .ipv4 ? "ip" : "ip6"
         let prefix = active.realServers.first { $0.family == family }?.description ?? "\(server)"
-        var open = Packet(.tcp, source: server, sourcePort: port, destination: client, destinationPort: 50_124)
-        (open.outInterface, open.connectionState) = (way, .new)
-        var answer = Packet(.tcp, source: client, sourcePort: 50_124, destination: server, destinationPort: port)
-        (answer.inInterface, answer.connectionState) = (way, .established)
+        var open = JudgedPacket(family)
+        (open.source, open.sourcePort, open.destination, open.destinationPort) = (server, port, client, 50_124)
+        (open.protocolNumber, open.outInterface, open.state) = (TransportProtocol.tcp.number, way, .new)
+        var answer = JudgedPacket(family)
+        (answer.source, answer.sourcePort, answer.destination, answer.destinationPort) = (client, 50_124, server, port)
+        (answer.protocolNumber, answer.inInterface, answer.state) = (TransportProtocol.tcp.number, way, .established)
         return [
             ServiceFlow(
                 name: "active data of \(server), tcp from port \(port) (\(ftp.name))", hooks: [.forward], packet: open,
