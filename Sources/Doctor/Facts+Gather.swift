@@ -81,7 +81,7 @@ extension Facts {
         }
         guard hasNft else { return .known(firewall) }
         do {
-            firewall.tables += try NftTable.readAll().map(FirewallTable.init)
+            firewall.tables += try NftTable.readAll().map { FirewallTable($0) { $0.decodingExtensions($1) } }
         } catch {
             // A kernel without nf_tables has no rules of it.
             guard let number = error.errno, [ENOENT, EOPNOTSUPP, EPROTONOSUPPORT, EINVAL].contains(number) else {

@@ -80,6 +80,12 @@ struct GatherTests {
                 "nft rule ip filter INPUT handle "
             ),
             (
+                [
+                    "iptables-nft", "-t", "mangle", "-A", "PREROUTING", "-p", "tcp", "-m", "multiport", "--dports", "21,22", "-j",
+                    "MARK", "--set-mark", "7",
+                ], "foreign-marks", "nft rule ip mangle PREROUTING handle "
+            ),
+            (
                 ["nft", "add table inet fw; add chain inet fw in { type filter hook input priority 0; policy drop; }"],
                 "filter-rules",
                 "the policy drop of the nf_tables chain inet fw in drops clients' connections to 203.0.113.10, tcp port 21"
@@ -90,6 +96,7 @@ struct GatherTests {
             try namespace.run(command)
             let finding = try #require(Examination(of: try GatherTests.gather()).findings.first { $0.check == check })
             #expect(finding.seen.hasPrefix(seen), "\(finding.seen)")
+            #expect(!finding.seen.contains("["), "nothing is without words")
         }
     }
 

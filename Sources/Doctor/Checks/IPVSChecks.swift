@@ -84,15 +84,20 @@ enum OrphanVirtualServices: Check {
         return facts.firewall.judge { firewall in
             let own = facts.marked.flatMap { entry in entry.families.map { Key(family: $0, mark: entry.service.mark.value) } }
             var marks = Set(own)
+            var operations: Set<MarkOperation> = []
             for table in firewall.tables {
                 for chain in table.chains where !chain.id.isOurs {
                     for rule in chain.rules where rule.rule.target.effect == .mark {
                         // A mark that is computed or restored can be any.
                         guard case .mark(let operation) = rule.rule.target else { return .silent }
                         marks.insert(Key(family: table.family, mark: operation.value))
-                        for key in own { marks.insert(Key(family: key.family, mark: operation.applied(to: key.mark))) }
+                        operations.insert(operation)
                     }
                 }
+            }
+            // What it makes of a mark of ours.
+            for operation in operations {
+                for key in own { marks.insert(Key(family: key.family, mark: operation.applied(to: key.mark))) }
             }
             var verdict = CheckResult()
             for service in services {

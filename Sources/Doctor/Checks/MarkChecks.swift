@@ -11,13 +11,13 @@ enum ForeignMarks: Check {
             var verdict = CheckResult()
             var told: Set<String> = []
             for family in Family.allCases {
-                let services = facts.marked.filter { $0.families.contains(family) }.map(\.service)
+                let services = ServiceIndex(facts, family)
                 // IPVS takes packets in INPUT, after all rules of both hooks.
                 for hook in [Hook.prerouting, .input] {
                     for (table, chain) in firewall.baseChains(family, hook) {
                         for rule in ReachedRule.all(in: table, from: chain) where rule.rule.target.effect == .mark {
                             let isBefore = hook == .prerouting && isBeforeOurs(rule, table, chain)
-                            let hit = services.filter { changes(rule, $0, family, isBefore) }
+                            let hit = services.services(for: rule).filter { changes(rule, $0, family, isBefore) }
                             guard let first = hit.first, told.insert(table.text(rule.chain, rule.number)).inserted else { continue }
                             let others = hit.count > 1 ? " and \(hit.count - 1) more" : ""
                             verdict.findings.append(
@@ -62,14 +62,14 @@ enum MarkReaders: Check {
             var verdict = CheckResult()
             var told: Set<String> = []
             for family in Family.allCases {
-                let services = facts.marked.filter { $0.families.contains(family) }.map(\.service)
+                let services = ServiceIndex(facts, family)
                 for hook in [Hook.prerouting, .input, .output, .postrouting] {
                     for (table, chain) in firewall.baseChains(family, hook) {
                         for rule in ReachedRule.all(in: table, from: chain) {
                             guard let mark = rule.mark, let effect = effect(rule, table, hook), !isBeforeOurs(rule, hook) else {
                                 continue
                             }
-                            let hit = services.filter { service in
+                            let hit = services.services(for: rule).filter { service in
                                 mark.matches(service.mark.value)
                                     && rule.mayMatch(anyAddresses(hook, TrafficClass(service, family, mark: service.mark.value)))
                             }

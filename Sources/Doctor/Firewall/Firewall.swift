@@ -1,4 +1,4 @@
-package import Netlink
+import Netlink
 package import Rules
 
 /// All tables that packets meet, of x_tables and of nf_tables.
@@ -44,8 +44,8 @@ package struct FirewallTable: Sendable {
         numbers = Dictionary(chains.enumerated().map { ($0.element.id, $0.offset) }, uniquingKeysWith: { first, _ in first })
     }
 
-    /// A table of nf_tables.
-    package init(_ table: NftTable) {
+    /// A table of nf_tables; `decode` reads matches and targets of x_tables in its rules.
+    init(_ table: NftTable, decode: (Rule, Family) -> Rule) {
         self.init(
             .nftables(table.name), table.family,
             table.chains.map { chain in
@@ -54,7 +54,7 @@ package struct FirewallTable: Sendable {
                     base: chain.base.map {
                         FirewallChain.Base(hook: $0.hook, priority: Int($0.priority), dropsAtEnd: $0.dropsAtEnd)
                     },
-                    rules: chain.rules.map { FirewallRule($0.rule, handle: $0.handle) })
+                    rules: chain.rules.map { FirewallRule(decode($0.rule, table.family), handle: $0.handle) })
             })
     }
 
