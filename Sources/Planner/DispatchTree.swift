@@ -123,7 +123,7 @@ struct DispatchTree {
     /// Adds the chain of the name for the blocks, and the chains below it.
     private func add(_ name: ChainName, _ range: Range<Int>, isBare: Bool, _ draft: inout TableDraft) {
         let position = draft.open(name)
-        var list = RuleList()
+        var list = RuleList(capacity: DispatchTree.leafRules)
         guard !isLeaf(range) else {
             if range.count == 1 {
                 add(block: range.lowerBound, isBare, &draft, &list)

@@ -11,7 +11,7 @@ extension TableDraft {
             let rules = OwnRules(
                 name: service.name, owner: Int32(owner), placed: placed, traffic: traffic(from: Traffic(), to: control),
                 alternatives: Alternatives(), targets: [.helper("ftp")])
-            rules.add(to: &self, [.helper])
+            rules.add(to: &self, [0])
         }
     }
 }

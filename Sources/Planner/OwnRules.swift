@@ -21,7 +21,7 @@ struct OwnRules {
     ///
     /// Where one rule cannot say it, or many rules would be needed, there is a chain of its own: it leaves with RETURN for what is
     /// excepted, and then has one rule for each source, interface or sender.
-    func add(to draft: inout TableDraft, _ entries: [ChainName]) {
+    func add(to draft: inout TableDraft, _ entries: [Int]) {
         var rules: [PlacedRule] = []
         let needsChain = needsChain
         let rests = (needsChain ? [alternatives.common] : alternatives.all).map { draft.parts.number(ofRest: $0) }
@@ -44,9 +44,9 @@ struct OwnRules {
             }
         }
         for entry in entries {
-            draft.entries[entry, default: []] += rules
+            draft.entries[entry] += rules
             for prefix in placed.included.dropFirst() {
-                draft.entries[entry, default: []] += rules.lazy.map {
+                draft.entries[entry] += rules.lazy.map {
                     PlacedRule(prefix: prefix, traffic: $0.traffic, rest: $0.rest, target: $0.target, owner: $0.owner)
                 }
             }

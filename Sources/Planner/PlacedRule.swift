@@ -54,14 +54,21 @@ struct RuleParts {
     ///
     /// - Parameter isBare: whether protocol and ports have been asked for on the way to it.
     func rule(_ placed: PlacedRule, isBare: Bool = false) -> Rule {
+        let address = AddressMatch.of(placed.prefix)
+        let target = targets[Int(placed.target)]
+        if isBare, placed.rest == 0 {
+            let isSource = side == .source
+            return Rule(
+                RuleMatch(source: isSource ? address : nil, destination: isSource ? nil : address), target: target)
+        }
         var match = rests[Int(placed.rest)]
-        if placed.prefix.length > 0 { match[side] = AddressMatch(placed.prefix) }
+        if let address { match[side] = address }
         if !isBare {
             let traffic = traffics[Int(placed.traffic)]
             match.transport = traffic.transport
             match.conditions = match.conditions.isEmpty ? traffic.conditions : traffic.conditions + match.conditions
         }
-        return Rule(match, target: targets[Int(placed.target)])
+        return Rule(match, target: target)
     }
 
     /// The rule that leads on to a chain of the packets of the prefix, and of the traffic where there is one.

@@ -17,6 +17,8 @@ package struct Owners: Sendable {
 
     init(_ names: [String]) { self.names = names }
 
+    func name(_ owner: Int32) -> String { names[Int(owner)] }
+
     mutating func add(_ id: TableID, _ chains: [Chain], _ owners: [[Int32]]) {
         places[id] = Dictionary(uniqueKeysWithValues: zip(chains.lazy.map(\.name), owners))
     }

@@ -45,20 +45,23 @@ package enum Planner {
     /// of the same service contains, a port that is given twice. The configuration must be one that the reader accepts: no two of
     /// its services may give one packet two different marks, since their rules are in any order in a tree.
     package static func plan(for configuration: Configuration, layout: Layout = .automatic) -> Plan {
-        let services = configuration.allServices
-        let masquerades = configuration.allMasquerades
-        var owners = Owners(services.map(\.name) + masquerades.map(\.name))
+        let ftp = configuration.ftp
+        let names = ftp.map(\.name) + configuration.services.map(\.name)
+        let translating = ftp.filter(\.translates).map(\.name) + configuration.masquerades.map(\.name)
+        var owners = Owners(names + translating)
         var ruleset = Ruleset()
         for family in Family.allCases {
             var marks = TableDraft(TableID(family, .mangle), layout)
-            marks.addMarks(of: services)
+            marks.addMarks(of: ftp)
+            marks.addMarks(of: configuration.services, firstOwner: ftp.count)
             var translations = TableDraft(TableID(family, .nat), layout)
-            translations.addTranslations(masquerades, firstOwner: services.count, services)
+            let next = translations.addTranslations(of: ftp, firstOwner: names.count)
+            translations.addTranslations(configuration.masquerades, firstOwner: next, configuration)
             var helpers = TableDraft(TableID(family, .raw), layout)
-            helpers.addHelpers(of: configuration.ftp)
+            helpers.addHelpers(of: ftp)
             if !translations.isEmpty { marks.addHold() }
             for var draft in [helpers, translations, marks] where !draft.isEmpty {
-                draft.finish(services, masquerades)
+                draft.finish(owners)
                 ruleset.tables[draft.id] = draft.chains
                 owners.add(draft.id, draft.chains, draft.owners)
             }

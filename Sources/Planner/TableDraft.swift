@@ -7,23 +7,24 @@ struct TableDraft {
     let layout: Planner.Layout
     var parts: RuleParts
     var names = ChainNames()
-    /// The rules of each entry chain in the plain order.
-    var entries: [ChainName: [PlacedRule]] = [:]
+    /// The rules of each of the table's entry chains (`Table.entries`) in the plain order.
+    var entries: [[PlacedRule]]
     /// Chains that are made already, and of each rule the owner, or -1.
     private(set) var chains: [Chain] = []
     private(set) var owners: [[Int32]] = []
     /// The protocols and ports of a traffic, which most services share with the one before them.
     private var known: [TrafficPair: [NumberedTraffic]] = [:]
-    private var last: (pair: TrafficPair, traffic: [NumberedTraffic])?
+    private var last: (source: Traffic, destination: Traffic, traffic: [NumberedTraffic])?
 
     init(_ id: TableID, _ layout: Planner.Layout) {
         self.id = id
         self.layout = layout
         parts = RuleParts(id.table == .nat ? .source : .destination)
+        entries = id.table.entries.map { _ in [] }
     }
 
     /// Whether nothing is wanted in the table.
-    var isEmpty: Bool { entries.isEmpty && chains.isEmpty }
+    var isEmpty: Bool { chains.isEmpty && entries.allSatisfy(\.isEmpty) }
 
     /// Adds an empty chain.
     ///
@@ -48,8 +49,8 @@ struct TableDraft {
 
     /// The protocols and ports that both sides mean, numbered.
     mutating func traffic(from source: Traffic, to destination: Traffic) -> [NumberedTraffic] {
+        if let last, last.destination == destination, last.source == source { return last.traffic }
         let pair = TrafficPair(source: source, destination: destination)
-        if let last, last.pair == pair { return last.traffic }
         let traffic =
             known[pair]
             ?? ProtocolTraffic.all(from: source, to: destination, id.family).map { traffic in
@@ -57,31 +58,38 @@ struct TableDraft {
                     whole: parts.number(ofTraffic: traffic.whole), parts: traffic.parts.map { parts.number(ofTraffic: $0) })
             }
         known[pair] = traffic
-        last = (pair, traffic)
+        last = (source, destination, traffic)
         return traffic
     }
 
+    /// Adds rules that ask for nothing but a prefix, protocols and ports, which is what most are.
+    mutating func add(_ prefix: Prefix, _ traffic: [NumberedTraffic], _ target: Target, owner: Int, entry: Int) {
+        let target = parts.number(ofTarget: target)
+        for traffic in traffic {
+            for part in traffic.parts {
+                entries[entry].append(
+                    PlacedRule(prefix: prefix, traffic: part, rest: 0, target: target, owner: Int32(truncatingIfNeeded: owner)))
+            }
+        }
+    }
+
     /// Makes all chains: the entry chains before those below them.
-    mutating func finish(_ services: [Service], _ masquerades: [Masquerade]) {
+    mutating func finish(_ names: Owners) {
         let own = (chains: chains, owners: owners)
         (chains, owners) = ([], [])
-        for (hook, entry) in id.table.entries {
-            guard let rules = entries[entry] else { continue }
+        for (number, (hook, entry)) in id.table.entries.enumerated() where !entries[number].isEmpty {
+            let rules = entries[number]
             if id.table == .nat { layOutInOrder(rules, entry) } else { layOut(rules, entry, hook) }
         }
         chains += own.chains
         owners += own.owners
-        if owners.reduce(0, { $0 + $1.count }) <= layout.commentLimit { comment(services, masquerades) }
+        if owners.reduce(0, { $0 + $1.count }) <= layout.commentLimit { comment(names) }
     }
 
     /// Gives each rule its owner's name as comment.
-    private mutating func comment(_ services: [Service], _ masquerades: [Masquerade]) {
+    private mutating func comment(_ names: Owners) {
         for (place, owners) in owners.enumerated() {
-            for (index, owner) in owners.enumerated() where owner >= 0 {
-                let owner = Int(owner)
-                chains[place].rules[index].comment =
-                    owner < services.count ? services[owner].name : masquerades[owner - services.count].name
-            }
+            for (index, owner) in owners.enumerated() where owner >= 0 { chains[place].rules[index].comment = names.name(owner) }
         }
     }
 }
@@ -103,7 +111,10 @@ struct RuleList {
     private(set) var rules: [Rule] = []
     private(set) var owners: [Int32] = []
 
-    var count: Int { rules.count }
+    init(capacity: Int = 0) {
+        rules.reserveCapacity(capacity)
+        owners.reserveCapacity(capacity)
+    }
 
     mutating func append(_ rule: Rule, owner: Int32 = -1) {
         rules.append(rule)

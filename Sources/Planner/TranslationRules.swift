@@ -2,20 +2,48 @@ import ConfigurationFile
 import Rules
 
 extension TableDraft {
-    /// Adds the rules that translate sources, in the order in which the first that matches decides.
-    mutating func addTranslations(_ masquerades: [Masquerade], firstOwner: Int, _ services: [Service]) {
-        let marks = ServiceMarks(masquerades, services, id.family)
-        for (index, masquerade) in masquerades.enumerated() {
-            guard let target = masquerade.target(id.family), let placed = AddressChoice(masquerade.sources, id.family),
-                var alternatives = Alternatives(masquerade, marks, id.family)
-            else { continue }
-            alternatives.except(placed, .source)
-            let rules = OwnRules(
-                name: masquerade.name, owner: Int32(firstOwner + index), placed: placed,
-                traffic: traffic(from: masquerade.sourceTraffic, to: masquerade.destinationTraffic), alternatives: alternatives,
-                targets: [target])
-            rules.add(to: &self, [.nat])
+    /// Adds the rules that translate data connections of FTP services, whose ports most share with the one before them.
+    ///
+    /// - Parameter firstOwner: the number of the first translation's owner; those of the others follow.
+    /// - Returns: the number after the last one's.
+    mutating func addTranslations(of services: [FTPService], firstOwner: Int) -> Int {
+        var last: (ports: [UInt16], traffic: [NumberedTraffic])?
+        var owner = firstOwner
+        for index in services.indices {
+            guard services[index].translates else { continue }
+            defer { owner += 1 }
+            guard services[index].active?.to == .masquerade, services[index].active?.realServers.count == 1,
+                let prefix = services[index].active?.realServers[0], let ports = services[index].active?.dataPorts
+            else {
+                if let masquerade = services[index].masquerade { add(masquerade, owner, ServiceMarks()) }
+                continue
+            }
+            guard prefix.family == id.family else { continue }
+            if last?.ports != ports {
+                last = (ports, traffic(from: Traffic(tcp: ports.map { PortRange($0) }), to: Traffic()))
+            }
+            add(prefix, last?.traffic ?? [], .masquerade(TranslationOptions()), owner: owner, entry: 0)
         }
+        return owner
+    }
+
+    /// Adds the rules that translate sources, in the order in which the first that matches decides.
+    mutating func addTranslations(_ masquerades: [Masquerade], firstOwner: Int, _ configuration: Configuration) {
+        let needsMarks = masquerades.contains { !$0.services.isEmpty }
+        let marks = needsMarks ? ServiceMarks(configuration.allServices, id.family) : ServiceMarks()
+        for index in masquerades.indices { add(masquerades[index], firstOwner + index, marks) }
+    }
+
+    private mutating func add(_ masquerade: Masquerade, _ owner: Int, _ marks: ServiceMarks) {
+        guard let target = masquerade.target(id.family), let placed = AddressChoice(masquerade.sources, id.family),
+            var alternatives = Alternatives(masquerade, marks, id.family)
+        else { return }
+        alternatives.except(placed, .source)
+        let rules = OwnRules(
+            name: masquerade.name, owner: Int32(owner), placed: placed,
+            traffic: traffic(from: masquerade.sourceTraffic, to: masquerade.destinationTraffic), alternatives: alternatives,
+            targets: [target])
+        rules.add(to: &self, [0])
     }
 }
 
@@ -23,8 +51,9 @@ extension TableDraft {
 private struct ServiceMarks {
     private var marks: [String: MarkMatch] = [:]
 
-    init(_ masquerades: [Masquerade], _ services: [Service], _ family: Family) {
-        guard masquerades.contains(where: { !$0.services.isEmpty }) else { return }
+    init() {}
+
+    init(_ services: [Service], _ family: Family) {
         for service in services
         where AddressChoice(service.addresses, family) != nil && AddressChoice(service.sources, family) != nil {
             marks[service.name] = MarkMatch(value: service.mark.value, mask: service.mark.mask)
@@ -71,4 +100,9 @@ extension Masquerade {
             return addresses.first { $0.family == family }.map { .sourceNAT(SourceRange($0, options: options)) }
         }
     }
+}
+
+extension FTPService {
+    /// Whether it has a translation: as `masquerade != nil`, without making one.
+    var translates: Bool { forwarding == .nat && active != nil }
 }
