@@ -82,17 +82,20 @@ struct Servers<Source: AnswerSource>: ServiceLifecycle.Service {
     // MARK: - TCP
 
     private func serveHTTP() async {
-        await withTaskGroup(of: Void.self) { group in
-            var current: ListenAddress?
-            for await address in httpListen.cancelOnGracefulShutdown() where address != current {
-                current = address
-                group.cancelAll()
-                await group.waitForAll()
-                guard let address else {
-                    answers.board.removeServer("http")
-                    continue
-                }
+        let addresses = httpListen.cancelOnGracefulShutdown()
+        var iterator = addresses.makeAsyncIterator()
+        var next = await iterator.next()
+        while let current = next {
+            guard let address = current else {
+                answers.board.removeServer("http")
+                next = await iterator.next()
+                continue
+            }
+            // A group for each address: a task that is added to a group after `cancelAll` begins cancelled.
+            await withTaskGroup(of: Void.self) { group in
                 group.addTask { await serveHTTP(address) }
+                repeat { next = await iterator.next() } while next == .some(address)
+                group.cancelAll()
             }
         }
     }

@@ -252,10 +252,10 @@ def fits(page, _):
 def main():
     daemon = Daemon()
     daemon.write(SMALL)
-    daemon.start()
-    driver = browser()
-    failed = 0
+    driver, failed = None, 0
     try:
+        daemon.start()
+        driver = browser()
         driver.get(URL)
         page = Page(driver)
         for check in [shows_the_state, follows_a_repair, answers_explain, executes_nothing, has_a_policy, fits, finds_one_of_10000, survives_a_restart]:
@@ -269,11 +269,13 @@ def main():
         complaints = [entry["message"] for entry in driver.get_log("browser") if "Content Security Policy" in entry["message"]]
         assert len(complaints) <= 1, complaints  # One: the inline handler that has_a_policy planted.
     finally:
-        driver.quit()
+        if driver:
+            driver.quit()
+        if sys.exc_info()[0] or failed:
+            with open(os.path.join(WORK, "log"), encoding="utf-8", errors="replace") as file:
+                print(file.read()[-4000:])
         daemon.stop()
     if failed:
-        with open(os.path.join(WORK, "log"), encoding="utf-8", errors="replace") as file:
-            print(file.read()[-4000:])
         sys.exit(f"page: {failed} checks failed")
 
 
