@@ -150,9 +150,13 @@ let package = Package(
             dependencies: ["Doctor", "Netlink", "ConfigurationFile", "Rules", "SystemCalls", "NamespaceSupport"]),
         .testTarget(name: "APITests", dependencies: ["API", "Rules", "NamespaceSupport"]),
         .testTarget(name: "SystemdTests", dependencies: ["Systemd", .product(name: "Logging", package: "swift-log")]),
+        .target(name: "DaemonSupport", dependencies: ["API", "NamespaceSupport"], path: "Tests/DaemonSupport"),
+        .testTarget(
+            name: "DaemonKernelTests", dependencies: ["DaemonSupport", "API", "NamespaceSupport", "Rules", "fwmarkd"]),
         .testTarget(
             name: "KernelTests",
             dependencies: [
+                "DaemonSupport",
                 "Reconciler", "Netfilter", "Planner", "ConfigurationFile", "Rules", "API", "NamespaceSupport",
                 "RandomConfigurations",
             ],

@@ -37,6 +37,8 @@ struct LockWatch: Service {
 
     private func watch(_ watches: LockFileWatches) async throws {
         let channel = try await NIOPipeBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+            // inotify answers EINVAL where the next event does not fit (it has a name of up to 255 bytes), and NIO traps on that.
+            .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 1 << 14))
             .takingOwnershipOfDescriptor(input: try watches.duplicate()) { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try NIOAsyncChannel<ByteBuffer, Never>(wrappingChannelSynchronously: channel)

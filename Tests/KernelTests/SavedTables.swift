@@ -13,7 +13,7 @@ struct SavedTables: Hashable {
 
         /// Whether fwmarkd made it: it stands in one of its chains, or is its jump.
         var isOurs: Bool {
-            chain.hasPrefix(ChainName.ownPrefix) || text.contains("--comment \(Ruleset.jumpComment) -j \(ChainName.ownPrefix)")
+            chain.hasPrefix(ChainName.ownPrefix) || text.hasPrefix("-j \(ChainName.ownPrefix)")
         }
 
         var description: String { "[\(counters)] -t \(table) -A \(chain) \(text)" }

@@ -1,4 +1,5 @@
 import API
+import DaemonSupport
 import Foundation
 import NamespaceSupport
 import Netfilter
@@ -52,7 +53,7 @@ extension DaemonTests {
                     "printf '*nat\\n\(option) \(restore)\\nCOMMIT\\n' | iptables-legacy-restore -w --noflush"
                 }
                 scripts.append("\(restoring("-A")); \(restoring("-D")); done; \(restoring("-A"))")
-                scripts.append("iptables-legacy -w -t mangle -F FWMARKD-MARK; sleep 0.2; done")
+                scripts.append("iptables-legacy -w -t mangle -F fwmarkd-mark; sleep 0.2; done")
                 let complaints = try run(scripts, seconds: isLong ? 60 : 20, in: namespace)
                 #expect(complaints == [])
                 #expect(daemon.program.isRunning)
@@ -68,7 +69,7 @@ extension DaemonTests {
                 let events = try daemon.events()
                 let repairs = events.filter { $0.kind == .repaired }.count
                 print("storm: \(repairs) repairs, \(events.count) events")
-                #expect(repairs >= 3 && repairs <= 20, "a repair is made at once three times, then with growing pauses")
+                #expect(repairs >= 20, "repairs go on")
                 #expect(events.contains { $0.kind == .contended })
                 #expect(try daemon.stop() == 0)
             }
@@ -84,7 +85,7 @@ extension DaemonTests {
                 // What the kernel refuses because the table has changed meanwhile is part of the game.
                 _ = try run(
                     [
-                        "iptables-legacy -t mangle -A \(rule); iptables-legacy -t mangle -D FWMARKD-MARK 1; "
+                        "iptables-legacy -t mangle -A \(rule); iptables-legacy -t mangle -D fwmarkd-mark 1; "
                             + "iptables-legacy -t mangle -D \(rule); done; true"
                     ], seconds: isLong ? 60 : 10, in: namespace, environment: another)
                 #expect(daemon.program.isRunning)
@@ -135,7 +136,7 @@ extension DaemonTests {
                     try daemon.kill()
 
                     var found: Set<Int> = []
-                    for id in TableID.allCases {
+                    for id in TableID.ours {
                         let snapshot = try KernelTables().snapshot(id)
                         let matching = [inForce, wanted].filter { index in
                             TableDifference(id, from: snapshot, to: .init(rulesets[index], id), hookPosition: .first).isEmpty
@@ -224,7 +225,7 @@ extension DaemonTests {
                 #expect(during.resident - before.resident < 128 << 20)
 
                 // The reconciler goes on, and what may only be done on the other socket is still refused here.
-                try namespace.run("iptables-legacy", "-t", "mangle", "-D", "FWMARKD-MARK", "1")
+                try namespace.run("iptables-legacy", "-t", "mangle", "-D", "fwmarkd-mark", "1")
                 #expect(try namespace.untilRight(.ipv4, wanted) < .seconds(2))
                 #expect(try Answer(of: socket, "POST", Endpoint.reload).code == 403)
                 #expect(try Answer(of: daemon.files.controlSocket, "POST", Endpoint.reconcile).code == 200)
@@ -263,7 +264,7 @@ extension DaemonTests {
         func soak() async throws {
             try await NetworkNamespace.run { namespace in
                 func text(_ variant: Int) -> String {
-                    "daemon: {resync-interval: 1s}\n" + everyday.replacing("mark: 80", with: "mark: \(80 + variant)")
+                    everyday.replacing("mark: 80", with: "mark: \(80 + variant)")
                 }
                 let daemon = try Daemon.ready(in: namespace, text(0))
                 // Four clients who ask without a pause but for the answer.
@@ -271,7 +272,7 @@ extension DaemonTests {
                     "while :; do curl -sf --max-time 5 --unix-socket \(daemon.files.statusSocket) http://x/v1/status >/dev/null || echo failed; sleep 0.5; done"
                 let clients = try (1...4).map { _ in try namespace.start(["bash", "-c", client]) }
                 let damage = [
-                    "-t mangle -D FWMARKD-MARK 1", "-t mangle -F FWMARKD-MARK", "-t nat -D FWMARKD-NAT 1",
+                    "-t mangle -D fwmarkd-mark 1", "-t mangle -F fwmarkd-mark", "-t nat -D fwmarkd-nat 1",
                     "-t mangle -A PREROUTING -p tcp --dport 1 -j ACCEPT", "-t mangle -D PREROUTING -p tcp --dport 1 -j ACCEPT",
                 ]
                 var random = SeededRandom(seed: 9)
@@ -320,7 +321,7 @@ private func raiseOpenFilesLimit() {
 /// Expects that the namespace has the configuration's rules and no others of ours.
 private func expectExactly(_ text: String, in namespace: NetworkNamespace) throws {
     let changes = try namespace.reconciler().0.difference(to: try ruleset(of: text)).changes
-    #expect(changes == [], "\(changes.prefix(5).flatMap(\.lines))")
+    #expect(changes == [], "\(changes.prefix(5).map(\.line))")
 }
 
 extension Duration {

@@ -1,35 +1,39 @@
-import API
+package import API
 import Foundation
-import NamespaceSupport
+package import NamespaceSupport
 
 /// `fwmarkd` as it was built beside these tests, running in a namespace, and the files it works with there.
-final class Daemon {
+package final class Daemon {
     /// Where the daemon's files are in the namespace's own directory.
-    struct Files {
-        let namespace: NetworkNamespace
-        var configuration: String { namespace.directory.path + "/fwmarkd.yaml" }
-        var state: String { namespace.directory.path + "/state" }
-        var runtime: String { namespace.directory.path + "/run" }
-        var statusSocket: String { runtime + "/" + Endpoint.statusSocket }
-        var controlSocket: String { runtime + "/" + Endpoint.controlSocket }
+    package struct Files {
+        package let namespace: NetworkNamespace
+
+        /// The files in the namespace's directory.
+        package init(namespace: NetworkNamespace) { self.namespace = namespace }
+
+        package var configuration: String { namespace.directory.path + "/fwmarkd.yaml" }
+        package var state: String { namespace.directory.path + "/state" }
+        package var runtime: String { namespace.directory.path + "/run" }
+        package var statusSocket: String { runtime + "/" + Endpoint.statusSocket }
+        package var controlSocket: String { runtime + "/" + Endpoint.controlSocket }
 
         /// What stands behind `fwmarkd`, but for `--once`.
-        var options: [String] {
+        package var options: [String] {
             ["--config", configuration, "--state-directory", state, "--runtime-directory", runtime]
         }
 
         /// Writes the configuration as an editor does: the file is whole at any time.
-        func write(_ text: String) throws { try text.write(toFile: configuration, atomically: true, encoding: .utf8) }
+        package func write(_ text: String) throws { try text.write(toFile: configuration, atomically: true, encoding: .utf8) }
     }
 
-    let files: Files
-    let program: RunningProgram
+    package let files: Files
+    package let program: RunningProgram
     private let notifications: UnixSocket
 
     /// Starts the daemon. To be called on the namespace's thread.
     ///
     /// - Parameter wrapper: what is written before the program, another one that becomes it.
-    init(in namespace: NetworkNamespace, wrapper: [String] = [], environment: [String: String] = [:]) throws {
+    package init(in namespace: NetworkNamespace, wrapper: [String] = [], environment: [String: String] = [:]) throws {
         files = Files(namespace: namespace)
         let socket = namespace.directory.path + "/notify-\(UUID().uuidString.prefix(8))"
         notifications = try UnixSocket.datagrams(at: socket)
@@ -39,7 +43,7 @@ final class Daemon {
     }
 
     /// Starts the daemon with this configuration, and waits until it is ready.
-    static func ready(
+    package static func ready(
         in namespace: NetworkNamespace, _ text: String, wrapper: [String] = [], environment: [String: String] = [:]
     ) throws -> Daemon {
         try Files(namespace: namespace).write(text)
@@ -50,7 +54,7 @@ final class Daemon {
 
     /// Waits until the daemon tells the service manager this, and returns all it has told until then.
     @discardableResult
-    func expect(_ message: String, seconds: Double = 20) throws -> [String] {
+    package func expect(_ message: String, seconds: Double = 20) throws -> [String] {
         let deadline = ContinuousClock.now + .seconds(seconds)
         var all: [String] = []
         while ContinuousClock.now < deadline, program.isRunning {
@@ -63,12 +67,12 @@ final class Daemon {
     }
 
     /// Reads what it has told the service manager, which otherwise keeps it waiting for a second with each message.
-    func hearNotifications() {
+    package func hearNotifications() {
         while notifications.receive(seconds: 0) != nil {}
     }
 
     /// Has it read the file again, and waits until it is ready again.
-    func hangUp() throws {
+    package func hangUp() throws {
         program.signal(SIGHUP)
         try expect("RELOADING=1")
         try expect("READY=1")
@@ -76,32 +80,32 @@ final class Daemon {
 
     /// Stops it as a service manager does, and returns its exit status.
     @discardableResult
-    func stop() throws -> CInt {
+    package func stop() throws -> CInt {
         program.signal(SIGTERM)
         return try program.wait(seconds: 20)
     }
 
     /// Kills it as nobody should.
-    func kill() throws {
+    package func kill() throws {
         program.signal(SIGKILL)
         try program.wait(seconds: 20)
     }
 
     /// What it answers on `status.sock`.
-    func status() throws -> Status {
+    package func status() throws -> Status {
         let answer = try Answer(of: files.statusSocket, "GET", Endpoint.status)
         guard answer.code == 200 else { throw Failure("status: \(answer)") }
         return try JSON.decode(Status.self, from: answer.body)
     }
 
     /// The kinds of what has happened, in order.
-    func events() throws -> [Event] {
+    package func events() throws -> [Event] {
         let answer = try Answer(of: files.statusSocket, "GET", Endpoint.events)
         return try answer.body.split(separator: UInt8(ascii: "\n")).map { try JSON.decode(Event.self, from: Array($0)) }
     }
 
     /// Asks until the status is so.
-    func wait(seconds: Double = 20, until isSo: (Status) -> Bool) throws {
+    package func wait(seconds: Double = 20, until isSo: (Status) -> Bool) throws {
         let deadline = ContinuousClock.now + .seconds(seconds)
         while true {
             let status = try status()
@@ -112,7 +116,7 @@ final class Daemon {
     }
 
     /// Its resident memory in bytes, and how many files it has open.
-    func use() throws -> (resident: Int, openFiles: Int) {
+    package func use() throws -> (resident: Int, openFiles: Int) {
         let process = "/proc/\(program.process)"
         let pages = try String(contentsOfFile: process + "/statm", encoding: .utf8).split(separator: " ").dropFirst().first
         let files = try FileManager.default.contentsOfDirectory(atPath: process + "/fd")
@@ -121,30 +125,45 @@ final class Daemon {
 }
 
 /// An answer of the daemon's server.
-struct Answer {
-    let code: Int
-    let head: String
-    let body: [UInt8]
+package struct Answer {
+    package let code: Int
+    package let head: String
+    package let body: [UInt8]
 
     /// Asks on the socket, on a connection of its own.
-    init(of socket: String, _ method: String, _ path: String, seconds: Double = 10) throws {
+    package init(of socket: String, _ method: String, _ path: String, seconds: Double = 10) throws {
         let client = try UnixSocket.connect(to: socket)
         client.send(Array("\(method) \(path) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n\r\n".utf8))
         try self.init(client.receiveAll(seconds: seconds))
     }
 
-    init(_ bytes: [UInt8]) throws {
+    package init(_ bytes: [UInt8]) throws {
         guard let end = bytes.firstRange(of: Array("\r\n\r\n".utf8)) else {
             throw Failure("no answer of HTTP: \(String(decoding: bytes.prefix(200), as: UTF8.self))")
         }
         head = String(decoding: bytes[..<end.lowerBound], as: UTF8.self)
-        body = Array(bytes[end.upperBound...])
+        let rest = Array(bytes[end.upperBound...])
+        body = head.lowercased().contains("transfer-encoding: chunked") ? Answer.joined(rest) : rest
         code = head.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0
     }
 }
 
+extension Answer {
+    /// What is in the chunks (RFC 9112, section 7.1).
+    private static func joined(_ chunks: [UInt8]) -> [UInt8] {
+        var (body, rest) = ([UInt8](), chunks[...])
+        while let line = rest.firstRange(of: Array("\r\n".utf8)),
+            let length = Int(String(decoding: rest[..<line.lowerBound], as: UTF8.self), radix: 16), length > 0
+        {
+            body += rest[line.upperBound...].prefix(length)
+            rest = rest[line.upperBound...].dropFirst(length + 2)
+        }
+        return body
+    }
+}
+
 /// The program that was built beside these tests.
-func builtProgram(_ name: String) throws -> String {
+package func builtProgram(_ name: String) throws -> String {
     let own = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
     let path = URL(fileURLWithPath: own).deletingLastPathComponent().appendingPathComponent(name).path
     guard FileManager.default.isExecutableFile(atPath: path) else { throw Failure("there is no \(path)") }
@@ -153,17 +172,17 @@ func builtProgram(_ name: String) throws -> String {
 
 extension Daemon.Files {
     /// Runs `fwmarkctl` on these files.
-    func control(_ words: String..., seconds: Double = 30) throws -> (status: CInt, output: String) {
+    package func control(_ words: String..., seconds: Double = 30) throws -> (status: CInt, output: String) {
         try namespace.end(
             of: [try builtProgram("fwmarkctl")] + words + ["--config", configuration, "--socket", runtime],
             environment: ["NO_COLOR": "1"], seconds: seconds)
     }
 
     /// Runs `fwmarkd --once` on them.
-    func once(wrapper: [String] = []) throws -> (status: CInt, output: String) {
+    package func once(wrapper: [String] = []) throws -> (status: CInt, output: String) {
         try namespace.end(of: wrapper + [try builtProgram("fwmarkd")] + options + ["--once"])
     }
 }
 
 /// Whether the long versions of the tests run: an hour where else it is a minute.
-let isLong = ProcessInfo.processInfo.environment["FWMARKD_TEST_LONG"] == "1"
+package let isLong = ProcessInfo.processInfo.environment["FWMARKD_TEST_LONG"] == "1"

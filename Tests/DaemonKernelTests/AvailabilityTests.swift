@@ -1,0 +1,144 @@
+import API
+import DaemonSupport
+import Foundation
+import NamespaceSupport
+import Testing
+
+/// Tests of the real programs, one after the other: several of them measure time.
+@Suite("The daemon on the kernel", .serialized, .enabled(if: NetworkNamespace.isAvailable, "needs root"))
+enum DaemonKernelTests {}
+
+extension DaemonKernelTests {
+    @Suite("Whatever other programs do, the rules are there")
+    struct Availability {
+        @Test(
+            "mangle flushed again and again: in force for most of the time, never gone for more than 1.1 s, for at most 5 % of a core",
+            arguments: [(5.0, 0.95), (9.0, 0.97), (0.05, 0.40)])
+        func flusher(_ period: Double, _ least: Double) async throws {
+            try await NetworkNamespace.run { namespace in
+                let daemon = try Daemon.ready(in: namespace, ftp())
+                let judge = try Judge(namespace)
+                let flusher = try namespace.start([
+                    "bash", "-c", "while :; do iptables-legacy -w -t mangle -F; sleep \(period); done",
+                ])
+                let before = try daemon.processorTime()
+                let length = Duration.seconds(isLong ? 60 : 12)
+                let (inForce, longest) = try judge.watch(for: length)
+                let core = (try daemon.processorTime() - before) / length
+                flusher.signal(SIGKILL)
+                _ = try? flusher.wait(seconds: 5)
+                let after = try judge.untilRight(seconds: 2)
+                print(
+                    "a flush every \(period) s: in force \(inForce), longest without \(longest), \(core) of a core, then \(after)")
+                #expect(inForce >= least)
+                #expect(longest < .milliseconds(1100))
+                #expect(core <= 0.05)
+                #expect(after < .milliseconds(1100))
+                #expect(try daemon.stop() == 0)
+            }
+        }
+
+        @Test("A classic firewall script (-F; -X, set -e) runs to its end every time, and the rules are back within 300 ms")
+        func classicScript() async throws {
+            try await NetworkNamespace.run { namespace in
+                let daemon = try Daemon.ready(in: namespace, ftp())
+                let judge = try Judge(namespace)
+                let script = """
+                    set -e
+                    for t in filter nat mangle; do iptables-legacy -w -t $t -F; iptables-legacy -w -t $t -X; done
+                    iptables-legacy -w -P FORWARD DROP
+                    iptables-legacy -w -t mangle -N MYMARKS
+                    iptables-legacy -w -A FORWARD -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT
+                    """
+                var (stopped, slowest) = (0, Duration.zero)
+                for _ in 1...(isLong ? 100 : 30) {
+                    let (status, output) = try namespace.end(of: ["sh", "-c", script])
+                    let time = try judge.untilRight()
+                    slowest = max(slowest, time)
+                    if status != 0 {
+                        stopped += 1
+                        print("stopped: \(output)")
+                    }
+                    // From quiet again.
+                    usleep(300_000)
+                }
+                print("classic script: \(stopped) stopped half-way, the rules were back after \(slowest) at most")
+                #expect(stopped == 0)
+                #expect(slowest < .milliseconds(300))
+                #expect(try daemon.stop() == 0)
+            }
+        }
+
+        @Test("Deleted with the lock: back within 60 ms", arguments: [false, true])
+        func deleted(_ isReplaced: Bool) async throws {
+            try await NetworkNamespace.run { namespace in
+                let daemon = try Daemon.ready(in: namespace, ftp("check-interval: 10s"))
+                let judge = try Judge(namespace)
+                var times: [Duration] = []
+                for round in 1...10 {
+                    if isReplaced {
+                        // The lock file is unlinked, or replaced; the next iptables makes or takes another one.
+                        let path = namespace.lockPath
+                        if round.isMultiple(of: 2) {
+                            try FileManager.default.removeItem(atPath: path)
+                        } else {
+                            try Data().write(to: URL(fileURLWithPath: path + ".new"))
+                            #expect(rename(path + ".new", path) == 0)
+                        }
+                        usleep(50_000)
+                    }
+                    try namespace.run("iptables-legacy", "-w", "-t", "mangle", "-D", "fwmarkd-mark", "1")
+                    times.append(try judge.untilRight(seconds: 5))
+                    usleep(50_000)
+                }
+                let sorted = times.sorted()
+                print(
+                    "deleted with the lock\(isReplaced ? ", its file replaced" : ""): back after \(sorted[5]), at most \(sorted[9])"
+                )
+                #expect(sorted[8] < .milliseconds(80), "\(times)")
+                #expect(try daemon.stop() == 0)
+            }
+        }
+
+        @Test("Altered without the lock, the table of the same size: right again within 1.1 s")
+        func altered() async throws {
+            try await NetworkNamespace.run { namespace in
+                let daemon = try Daemon.ready(in: namespace, ftp())
+                let judge = try Judge(namespace)
+                let elsewhere = ["XTABLES_LOCKFILE": namespace.directory.path + "/another.lock"]
+                for port in [22, 23, 24] {
+                    try namespace.run(
+                        "iptables-legacy -t mangle -R fwmarkd-mark 1 -p tcp --dport \(port) -j MARK --set-mark \(port)"
+                            .split(separator: " ").map(String.init), environment: elsewhere)
+                    let time = try judge.untilRight()
+                    print("altered without the lock: right after \(time)")
+                    #expect(time < .milliseconds(1200))
+                }
+                let drift = try daemon.events().last { $0.kind == .drift }
+                #expect(drift?.message.contains("found by: check") == true)
+                #expect(try daemon.stop() == 0)
+            }
+        }
+
+        @Test("Idle, and beside a program that lists another table 31 times a second, the daemon costs nearly nothing")
+        func cheap() async throws {
+            try await NetworkNamespace.run { namespace in
+                let daemon = try Daemon.ready(in: namespace, ftp())
+                usleep(500_000)
+                let before = try daemon.processorTime()
+                sleep(10)
+                let idle = try daemon.processorTime() - before
+                let lister = try namespace.start(["bash", "-c", "while :; do iptables-legacy -w -L >/dev/null; sleep 0.03; done"])
+                let listed = try daemon.processorTime()
+                sleep(10)
+                let busy = try daemon.processorTime() - listed
+                lister.signal(SIGKILL)
+                print(
+                    "idle: \(idle / .seconds(10) * 100) % of a core; beside a lister: \(busy / .seconds(10) * 100) % (debug build)")
+                #expect(idle <= .milliseconds(60))
+                #expect(busy <= .milliseconds(500))
+                #expect(try daemon.stop() == 0)
+            }
+        }
+    }
+}

@@ -1,0 +1,82 @@
+import DaemonSupport
+import Foundation
+import NamespaceSupport
+
+/// Tests of the real daemon on the real kernel. The judge is `iptables-legacy-save`, which knows nothing of fwmarkd and takes no lock.
+struct Judge {
+    let namespace: NetworkNamespace
+    private let wanted: Set<String>
+
+    /// Takes what is in the tables now for right.
+    init(_ namespace: NetworkNamespace) throws {
+        self.namespace = namespace
+        wanted = try Judge.ours(namespace)
+    }
+
+    /// Whether everything of ours is in the tables, and nothing else of ours.
+    func isRight() throws -> Bool { try Judge.ours(namespace) == wanted }
+
+    /// Waits until that is so, and tells how long it took.
+    func untilRight(seconds: Double = 10) throws -> Duration {
+        let start = ContinuousClock.now
+        while try !isRight() {
+            guard start.duration(to: .now) < .seconds(seconds) else {
+                throw Failure("not right after \(seconds) s: \(try Judge.ours(namespace))")
+            }
+            usleep(1000)
+        }
+        return start.duration(to: .now)
+    }
+
+    /// Looks again and again, and tells for how much of the time all was right, and the longest time in which it was not.
+    func watch(for length: Duration) throws -> (inForce: Double, longest: Duration) {
+        let start = ContinuousClock.now
+        var (last, wrongSince) = (start, ContinuousClock.Instant?.none)
+        var (wrong, longest) = (Duration.zero, Duration.zero)
+        while last < start + length {
+            let isRight = try isRight()
+            let now = ContinuousClock.now
+            if let since = wrongSince {
+                wrong += last.duration(to: now)
+                longest = max(longest, since.duration(to: now))
+            }
+            wrongSince = isRight ? nil : wrongSince ?? now
+            last = now
+            usleep(3000)
+        }
+        return (1 - wrong / start.duration(to: last), longest)
+    }
+
+    /// Our rules and jumps, without counters.
+    private static func ours(_ namespace: NetworkNamespace) throws -> Set<String> {
+        Set(
+            try ["mangle", "nat"].flatMap { table in
+                try namespace.run("iptables-legacy-save", "-t", table).split(separator: "\n")
+                    .filter { $0.hasPrefix("-A") && $0.contains("fwmarkd-") }.map { "\(table) \($0)" }
+            })
+    }
+}
+
+/// One FTP service with a translation.
+func ftp(_ daemon: String = "") -> String {
+    (daemon.isEmpty ? "" : "daemon: {\(daemon)}\n") + """
+        ftp:
+          - name: ftp
+            mark: 21
+            addresses: [203.0.113.10]
+            passive-ports: 10000-20000
+            active: {real-servers: [10.11.12.0/24]}
+
+        """
+}
+
+extension Daemon {
+    /// The processor time it has used so far.
+    func processorTime() throws -> Duration {
+        let line = try String(contentsOfFile: "/proc/\(program.process)/stat", encoding: .utf8)
+        // utime and stime are fields 14 and 15 of proc(5); the second field may have blanks.
+        let fields = line.drop { $0 != ")" }.split(separator: " ")
+        guard fields.count > 13, let user = Int(fields[12]), let system = Int(fields[13]) else { throw Failure(line) }
+        return .milliseconds((user + system) * 1000 / sysconf(Int32(_SC_CLK_TCK)))
+    }
+}

@@ -1,0 +1,204 @@
+import API
+import DaemonSupport
+import Foundation
+import NamespaceSupport
+import Rules
+import Testing
+
+extension DaemonKernelTests {
+    @Suite("Nothing outside holds the daemon up, or makes it end")
+    struct Lifecycle {
+        @Test("SIGHUP and SIGTERM at any moment of the start: neither ends it otherwise than asked for")
+        func signalsAtStart() async throws {
+            try await NetworkNamespace.run { namespace in
+                for delay in stride(from: 4000, to: 40_000, by: 3000) {
+                    try Daemon.Files(namespace: namespace).write(ftp())
+                    let daemon = try Daemon(in: namespace)
+                    usleep(UInt32(delay))
+                    daemon.program.signal(SIGHUP)
+                    try daemon.expect("READY=1")
+                    #expect(try daemon.status().state == .inSync)
+                    #expect(try daemon.stop() == 0, "\(delay)")
+                }
+            }
+        }
+
+        @Test("SIGTERM is obeyed while the lock is waited for, at the start and later")
+        func termWhileWaiting() async throws {
+            try await NetworkNamespace.run { namespace in
+                let lock = open(namespace.lockPath, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+                #expect(flock(lock, LOCK_EX) == 0)
+                try Daemon.Files(namespace: namespace).write(ftp("lock-timeout: 60s"))
+                let first = try Daemon(in: namespace)
+                usleep(500_000)
+                #expect(try first.status().state == .starting)
+                let start = ContinuousClock.now
+                #expect(try first.stop() == 0)
+                #expect(start.duration(to: .now) < .seconds(2))
+                #expect(flock(lock, LOCK_UN) == 0)
+                let second = try Daemon.ready(in: namespace, ftp("lock-timeout: 60s"))
+                #expect(flock(lock, LOCK_EX) == 0)
+                second.program.signal(SIGHUP)
+                usleep(300_000)
+                let later = ContinuousClock.now
+                #expect(try second.stop() == 0)
+                #expect(later.duration(to: .now) < .seconds(2))
+                close(lock)
+            }
+        }
+
+        @Test("Two thousand SIGHUPs are a handful of reloads")
+        func hangups() async throws {
+            try await NetworkNamespace.run { namespace in
+                let daemon = try Daemon.ready(in: namespace, ftp())
+                let start = ContinuousClock.now
+                for _ in 1...2000 {
+                    daemon.program.signal(SIGHUP)
+                    usleep(100)
+                    daemon.hearNotifications()
+                }
+                let storm = start.duration(to: .now)
+                usleep(300_000)
+                let reloads = try daemon.events().count { $0.kind == .applied } - 1
+                print("2,000 SIGHUPs in \(storm): \(reloads) reloads")
+                #expect(reloads >= 1)
+                #expect(try daemon.status().state == .inSync)
+                let settled = reloads
+                usleep(500_000)
+                #expect(try daemon.events().count { $0.kind == .applied } - 1 == settled, "none is left over")
+                #expect(try daemon.stop() == 0)
+            }
+        }
+
+        @Test("on-stop: remove with reloads at the same time leaves no rule")
+        func stopWhileReloading() async throws {
+            try await NetworkNamespace.run { namespace in
+                for _ in 1...8 {
+                    let daemon = try Daemon.ready(in: namespace, ftp("on-stop: remove"))
+                    for _ in 1...5 { daemon.program.signal(SIGHUP) }
+                    let clients = (0..<4).compactMap { _ in try? UnixSocket.connect(to: daemon.files.controlSocket) }
+                    for client in clients {
+                        client.send(Array("POST /v1/reload HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n".utf8))
+                    }
+                    #expect(try daemon.stop() == 0)
+                    #expect(try !namespace.run("iptables-legacy-save").contains("fwmarkd"))
+                }
+            }
+        }
+
+        @Test("A FIFO as file, in conf.d, or as last good: refused in a sentence, and nothing stands still")
+        func fifos() async throws {
+            try await NetworkNamespace.run { namespace in
+                let daemon = try Daemon.ready(in: namespace, ftp())
+                let judge = try Judge(namespace)
+                let fragments = namespace.directory.path + "/conf.d"
+                try FileManager.default.createDirectory(atPath: fragments, withIntermediateDirectories: true)
+                #expect(mkfifo(fragments + "/a.yaml", 0o644) == 0)
+                let answer = try Answer(of: daemon.files.controlSocket, "POST", Endpoint.reload)
+                #expect(answer.code == 422)
+                #expect(String(decoding: answer.body, as: UTF8.self).contains("FIFO"))
+                try FileManager.default.removeItem(atPath: daemon.files.configuration)
+                #expect(mkfifo(daemon.files.configuration, 0o644) == 0)
+                #expect(try Answer(of: daemon.files.controlSocket, "POST", Endpoint.reload).code == 422)
+                try namespace.run("iptables-legacy", "-w", "-t", "mangle", "-F")
+                #expect(try judge.untilRight() < .seconds(1))
+                #expect(try daemon.stop() == 0)
+            }
+        }
+
+        @Test("A standard error that nobody reads: the rules are kept, and SIGTERM is obeyed")
+        func hungLog() async throws {
+            try await NetworkNamespace.run { namespace in
+                var ends: [CInt] = [0, 0]
+                #expect(pipe(&ends) == 0)
+                let path = namespace.directory.path + "/stderr"
+                #expect(mkfifo(path, 0o600) == 0)
+                // Opened by somebody who never reads.
+                let reader = open(path, O_RDWR | O_CLOEXEC)
+                let daemon = try Daemon.ready(in: namespace, ftp(), wrapper: ["bash", "-c", "exec \"$@\" 2>\(path)", "bash"])
+                let judge = try Judge(namespace)
+                for _ in 1...60 {
+                    try namespace.run("iptables-legacy", "-w", "-t", "mangle", "-F")
+                    #expect(try judge.untilRight() < .seconds(1))
+                    for _ in 1...20 {
+                        daemon.program.signal(SIGHUP)
+                        daemon.hearNotifications()
+                    }
+                }
+                #expect(try daemon.status().state == .inSync)
+                #expect(try daemon.stop() == 0)
+                for end in ends + [reader] { close(end) }
+            }
+        }
+
+        @Test("A runtime directory that is deleted is made again, and the daemon answers there")
+        func deletedDirectory() async throws {
+            try await NetworkNamespace.run { namespace in
+                let daemon = try Daemon.ready(in: namespace, ftp())
+                try FileManager.default.removeItem(atPath: daemon.files.runtime)
+                let deadline = ContinuousClock.now + .seconds(10)
+                while (try? daemon.status()) == nil, ContinuousClock.now < deadline { usleep(50_000) }
+                #expect(try daemon.status().state == .inSync)
+                #expect(try Answer(of: daemon.files.controlSocket, "POST", Endpoint.reconcile).code == 200)
+                let second = try Daemon(in: namespace)
+                #expect(try second.program.wait(seconds: 10) == 1, "its lock is held again")
+                #expect(try daemon.stop() == 0)
+            }
+        }
+
+        @Test("http-listen on a taken address: the rules are kept, it is told, and it listens when the address is free")
+        func takenAddress() async throws {
+            try await NetworkNamespace.run { namespace in
+                try namespace.run("ip", "link", "set", "lo", "up")
+                let taken = try TestSocket.listener(.ipv4, port: 9780)
+                let daemon = try Daemon.ready(in: namespace, ftp("http-listen: 127.0.0.1:9780"))
+                try daemon.wait { $0.servers.contains { $0.name == "http" && !$0.isListening && $0.error != nil } }
+                let metrics = try Answer(of: daemon.files.statusSocket, "GET", Endpoint.metrics)
+                #expect(String(decoding: metrics.body, as: UTF8.self).contains("fwmarkd_listening{server=\"http\"} 0"))
+                #expect(daemon.program.output.contains("127.0.0.1:9780"))
+                // Another one at a reload, without a restart.
+                try daemon.files.write(ftp("http-listen: 127.0.0.1:9781"))
+                try daemon.hangUp()
+                try daemon.wait { $0.servers.contains { $0.address == "127.0.0.1:9781" && $0.isListening } }
+                #expect(try namespace.run("curl", "-s", "http://127.0.0.1:9781/metrics").contains("fwmarkd_in_sync 1"))
+                try daemon.files.write(ftp())
+                try daemon.hangUp()
+                try daemon.wait { !$0.servers.contains { $0.name == "http" } }
+                #expect(try daemon.stop() == 0)
+                _ = consume taken
+            }
+        }
+
+        @Test("A reload that the kernel refuses is answered with 422 and its reason, and the rules before stay guarded")
+        func refusedByKernel() async throws {
+            try await NetworkNamespace.run { namespace in
+                let daemon = try Daemon.ready(in: namespace, ftp())
+                let judge = try Judge(namespace)
+                // A chain of another program with our name makes no difference; a match that this kernel has not got does.
+                try daemon.files.write(
+                    ftp()
+                        + "services:\n  - {name: gone, mark: 7, addresses: [203.0.113.99], tcp: [80], source-macs: [\"02:00:5e:10:00:02\"]}\n"
+                )
+                let answer = try Answer(of: daemon.files.controlSocket, "POST", Endpoint.reload)
+                guard answer.code != 200 else {
+                    print("this kernel has the match mac: nothing to be refused")
+                    return
+                }
+                #expect(answer.code == 422 && String(decoding: answer.body, as: UTF8.self).contains("mac"))
+                try namespace.run("iptables-legacy", "-w", "-t", "mangle", "-F")
+                #expect(try judge.untilRight() < .seconds(1))
+            }
+        }
+
+        @Test("Too few descriptors are told in a sentence", arguments: [8, 16, 40])
+        func descriptors(_ count: Int) async throws {
+            try await NetworkNamespace.run { namespace in
+                try Daemon.Files(namespace: namespace).write(ftp())
+                let daemon = try Daemon(
+                    in: namespace, wrapper: ["bash", "-c", "ulimit -n \(count); exec \"$@\"", "bash"])
+                #expect(try daemon.program.wait(seconds: 10) == 1)
+                #expect(daemon.program.output.contains("files may be open") || count < 10, "\(daemon.program.output)")
+            }
+        }
+    }
+}
