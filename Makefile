@@ -119,6 +119,9 @@ lint: deps-lint                  ## swift format, shellcheck, mandoc
 format:                          ## lay out the Swift files as lint wants them
 	scripts/swift-files | xargs -0 $(SWIFT) format format --in-place --parallel
 
+docs: deps-build                 ## the modules' documentation, by DocC without warnings (.build/documentation)
+	@scripts/docs
+
 ## Seeing it work
 demo: deps-demo release          ## the main job, shown in a network namespace of its own
 	@scripts/demo $(BINARIES)
@@ -163,4 +166,4 @@ help:                            ## this list
 
 .PHONY: build release test test-build test-unit test-swift list-checks test-scripts check-schema check-size check-install
 .PHONY: check-openapi test-page mutants mutants-smoke check-monitoring check-demo check-guide guest test-guest test-deb test-rpm test-ansible check-reproducible fuzz-smoke
-.PHONY: lint format demo try install uninstall deb rpm bench bench-smoke deps clean help
+.PHONY: lint format docs demo try install uninstall deb rpm bench bench-smoke deps clean help

@@ -7,13 +7,12 @@ struct Metrics: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Print the daemon's metrics, or with --doctor what doctor finds, as Prometheus text.",
         discussion: """
-            For a textfile collector, and for looking. With --doctor the daemon is not asked; run it from a timer.
+            With --doctor the daemon is not asked. /usr/share/fwmarkd/monitoring has a script and timers that write both for \
+            node_exporter's textfile collector: whole files or none, and without process_*, which node_exporter has itself.
 
             Exit status: 0 printed, 1 an error, 4 the daemon is not running.
 
-            Examples:
-              fwmarkctl metrics > /var/lib/prometheus/node-exporter/fwmarkd.prom
-              fwmarkctl metrics --doctor > /var/lib/prometheus/node-exporter/fwmarkd-doctor.prom
+            Example: fwmarkctl metrics --doctor
             """)
 
     @OptionGroup var options: GlobalOptions
