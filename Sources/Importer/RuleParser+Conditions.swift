@@ -64,7 +64,8 @@ extension RuleParser {
 
     /// Names that scripts use, for machines without /etc/services.
     private static let commonPorts: [String: UInt16] = [
-        "ftp-data": 20, "ftp": 21, "ssh": 22, "telnet": 23, "smtp": 25, "domain": 53, "http": 80, "www": 80, "pop3": 110, "imap": 143,
+        "ftp-data": 20, "ftp": 21, "ssh": 22, "telnet": 23, "smtp": 25, "domain": 53, "http": 80, "www": 80, "pop3": 110,
+        "imap": 143,
         "imap2": 143, "ldap": 389, "https": 443, "submission": 587, "ldaps": 636, "ftps-data": 989, "ftps": 990, "imaps": 993,
         "pop3s": 995,
     ]

@@ -126,7 +126,8 @@ struct RuleParser {
     }
 
     static let typedModules: Set<String> = [
-        "tcp", "udp", "sctp", "multiport", "comment", "mark", "connmark", "mac", "state", "conntrack", "addrtype", "iprange", "icmp",
+        "tcp", "udp", "sctp", "multiport", "comment", "mark", "connmark", "mac", "state", "conntrack", "addrtype", "iprange",
+        "icmp",
         "icmp6",
     ]
 
@@ -185,7 +186,9 @@ struct RuleParser {
 
     private mutating func protocolName(_ isInverted: Bool) -> Bool {
         guard let text = argument()?.lowercased(), match.transport == nil else { return false }
-        let aliases = ["icmpv6": "ipv6-icmp", "mh": "ipv6-mh", "gre": "47", "igmp": "2", "ipencap": "4", "ipv6": "41", "vrrp": "112"]
+        let aliases = [
+            "icmpv6": "ipv6-icmp", "mh": "ipv6-mh", "gre": "47", "igmp": "2", "ipencap": "4", "ipv6": "41", "vrrp": "112",
+        ]
         let name = aliases[text] ?? text
         guard let number = ProtocolMatch.names.first(where: { $0.name == name })?.number ?? UInt8(name) else { return false }
         if number == 0 { return !isInverted }

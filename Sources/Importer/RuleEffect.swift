@@ -1,0 +1,38 @@
+import Rules
+
+/// What a rule that stays can do to packets that it matches.
+struct RuleEffect: OptionSet {
+    let rawValue: Int
+    /// Ends the table for the packet, or the packet.
+    static let ends = RuleEffect(rawValue: 1)
+    /// Changes the packet's mark.
+    static let marks = RuleEffect(rawValue: 2)
+    /// Does something that depends on the packet's mark.
+    static let readsMark = RuleEffect(rawValue: 4)
+
+    /// Targets that neither end the table nor touch the mark.
+    private static let harmless: Set<String> = [
+        "AUDIT", "CHECKSUM", "CLASSIFY", "CONNSECMARK", "CT", "DSCP", "ECN", "HL", "IDLETIMER", "LED", "LOG", "NFLOG", "NOTRACK",
+        "RATEEST", "SECMARK", "SET", "TCPMSS", "TCPOPTSTRIP", "TEE", "TOS", "TRACE", "TTL", "ULOG",
+    ]
+
+    /// The effect of a rule that packets meet.
+    ///
+    /// - Parameter isInHook: whether it is in the hook's own chain, where RETURN ends the table.
+    static func of(_ rule: Rule, isInHook: Bool) -> RuleEffect {
+        var effect: RuleEffect =
+            switch rule.target {
+            case .mark: .marks
+            case .connectionMark(.restore): .marks
+            case .connectionMark(.save): .readsMark
+            case .connectionMark(.set), .helper, .none, .jump, .goTo: []
+            case .returnToCaller: isInHook ? .ends : []
+            case .accept, .drop, .queue, .masquerade, .sourceNAT: .ends
+            case .other(let other):
+                harmless.contains(other.name) ? [] : other.name == "HMARK" ? .marks : [.ends, .marks]
+            }
+        let asksForMark = rule.match.conditions.contains { if case .mark = $0 { true } else { false } }
+        if asksForMark, !effect.isEmpty || rule.target != .none { effect.insert(.readsMark) }
+        return effect
+    }
+}
