@@ -59,7 +59,7 @@ let package = Package(
             name: "Doctor",
             dependencies: ["Rules", "SystemCalls", "ConfigurationFile", "Planner", "Judge", "Netfilter", "Netlink"]),
         .target(name: "API", dependencies: ["Rules"]),
-        .target(name: "Explanations", dependencies: ["Rules", "ConfigurationFile", "Planner", "API"]),
+        .target(name: "Explanations", dependencies: ["Rules", "ConfigurationFile", "Planner", "Judge", "API"]),
         .target(name: "Systemd", dependencies: ["Rules", .product(name: "Logging", package: "swift-log")]),
 
         .target(

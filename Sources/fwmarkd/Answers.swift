@@ -49,7 +49,16 @@ final class Answers<Store: RuleStore, Time: Clock>: AnswerSource where Time.Dura
 
     func explain(_ question: PacketQuestion) throws -> Answer {
         let contents = board.contents
-        let explanation = Explanation(question, contents.loaded, contents.plan)
+        let explanation: Explanation
+        switch question.view {
+        case .configuration: explanation = Explanation(question, contents.loaded, contents.plan)
+        case .kernel:
+            var rules: [TableID: [Chain]] = [:]
+            for id in Table.allCases.map({ TableID(question.source.family, $0) }) {
+                rules[id] = try tables.snapshot(id)?.chains.map(\.chain)
+            }
+            explanation = Explanation(question, kernel: rules, contents.loaded, contents.plan)
+        }
         return Answer(ByteBuffer(bytes: JSON.encode(explanation)), "application/json")
     }
 
