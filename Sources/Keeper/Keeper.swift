@@ -116,7 +116,6 @@ package actor Keeper<Store: RuleStore, Time: Clock> where Time.Duration == Durat
 
     /// Called when a client asks to read the file again; waits until that is done.
     package func reload() async -> Result<Reconciliation, Problem> {
-        state.reloadRequested()
         let number = reloads.next
         return await request { keeper in
             if let answer = keeper.reloads.answer(from: number) { return answer }
@@ -126,7 +125,6 @@ package actor Keeper<Store: RuleStore, Time: Clock> where Time.Duration == Durat
 
     /// Called when a client asks to compare now, and to repair also where `on-drift` says to report only; waits until that is done.
     package func reconcile() async -> Result<Reconciliation, Problem> {
-        state.writeRequested()
         let number = reconciles.next
         return await request { keeper in
             if let answer = keeper.reconciles.answer(from: number) { return answer }

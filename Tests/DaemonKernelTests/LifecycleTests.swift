@@ -11,7 +11,7 @@ extension DaemonKernelTests {
         @Test("SIGHUP and SIGTERM at any moment of the start: neither ends it otherwise than asked for")
         func signalsAtStart() async throws {
             try await NetworkNamespace.run { namespace in
-                for delay in stride(from: 4000, to: 40_000, by: 3000) {
+                for delay in stride(from: 20_000, to: 120_000, by: 10_000) {
                     try Daemon.Files(namespace: namespace).write(ftp())
                     let daemon = try Daemon(in: namespace)
                     usleep(UInt32(delay))
@@ -58,10 +58,10 @@ extension DaemonKernelTests {
                     daemon.hearNotifications()
                 }
                 let storm = start.duration(to: .now)
-                usleep(300_000)
+                sleep(2)
                 let reloads = try daemon.events().count { $0.kind == .applied } - 1
                 print("2,000 SIGHUPs in \(storm): \(reloads) reloads")
-                #expect(reloads >= 1)
+                #expect((1...200).contains(reloads))
                 #expect(try daemon.status().state == .inSync)
                 let settled = reloads
                 usleep(500_000)
@@ -152,7 +152,7 @@ extension DaemonKernelTests {
                 try namespace.run("ip", "link", "set", "lo", "up")
                 let taken = try TestSocket.listener(.ipv4, port: 9780)
                 let daemon = try Daemon.ready(in: namespace, ftp("http-listen: 127.0.0.1:9780"))
-                try daemon.wait { $0.servers.contains { $0.name == "http" && !$0.isListening && $0.error != nil } }
+                try daemon.wait { $0.servers.contains { $0.name == "http" && $0.error?.contains("in use") == true } }
                 let metrics = try Answer(of: daemon.files.statusSocket, "GET", Endpoint.metrics)
                 #expect(String(decoding: metrics.body, as: UTF8.self).contains("fwmarkd_listening{server=\"http\"} 0"))
                 #expect(daemon.program.output.contains("127.0.0.1:9780"))

@@ -76,6 +76,18 @@ struct KeeperStateTests {
         #expect(next(&state, at: 1) == .wait(until: 1000))
     }
 
+    @Test("A storm of signals is paced: reloading takes no more processor time than repairing may")
+    func pacedReloads() {
+        var state = settled()
+        state.spent(.milliseconds(120), at: 0)
+        state.reloadRequested()
+        #expect(next(&state, at: 0) == .wait(until: 500))
+        state.writeRequested()
+        #expect(next(&state, at: 1) == .write(.request), "a client's request is not put off")
+        #expect(next(&state, at: 500) == .reload)
+        #expect(next(&state, at: 500) == .wait(until: 1000))
+    }
+
     @Test(
         "A writer is left alone until it has been quiet for 25 ms, 250 ms at most",
         arguments: [

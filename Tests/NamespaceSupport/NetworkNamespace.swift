@@ -12,7 +12,9 @@ package final class NetworkNamespace: Sendable {
     private init(_ thread: NamespaceThread) throws {
         self.thread = thread
         directory = FileManager.default.temporaryDirectory.appendingPathComponent("fwmarkd-test-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+        // The lock in a directory of its own: the daemon watches it, and a test's other files are none of its business.
+        try FileManager.default.createDirectory(
+            at: directory.appendingPathComponent("lock"), withIntermediateDirectories: true)
     }
 
     /// Runs `body` on a thread in a new network namespace.
@@ -52,7 +54,7 @@ package final class NetworkNamespace: Sendable {
     package var path: String { "/proc/\(getpid())/fd/\(thread.descriptor)" }
 
     /// The xtables lock of this namespace: tests that run at the same time do not wait for one another.
-    package var lockPath: String { directory.appendingPathComponent("xtables.lock").path }
+    package var lockPath: String { directory.appendingPathComponent("lock/xtables.lock").path }
 
     /// Runs a program in the namespace of the calling thread, and returns what it prints.
     ///

@@ -73,7 +73,8 @@ struct KeeperState<Instant: InstantProtocol>: Sendable where Instant.Duration ==
         if hint == nil { hint = Hint(trigger, at: now) } else { hint?.add(at: now) }
     }
 
-    /// Called when the file is to be read again. However often that is asked before it is done, it is done once.
+    /// Called when a signal asks to read the file again. However often that is asked before it is done, it is done once; a storm of
+    /// signals is paced by what reloading costs.
     mutating func reloadRequested() { reloadIsWanted = true }
 
     /// Called when a reload begins, for whomever asked: what is asked for from now on is another one.
@@ -165,7 +166,7 @@ struct KeeperState<Instant: InstantProtocol>: Sendable where Instant.Duration ==
         case .stopping: return .stop
         case .running: break
         }
-        if reloadIsWanted {
+        if reloadIsWanted, budget.opening(at: now) <= now {
             reloadIsWanted = false
             return .reload
         }
@@ -177,7 +178,7 @@ struct KeeperState<Instant: InstantProtocol>: Sendable where Instant.Duration ==
         if case .drifted = phase, settings.repairs { return .write(driftTrigger) }
         let (work, due) = nextDue
         // What waits for processor time waits no longer than a second from now.
-        let opening = max(due, budget.opening(at: now))
+        let opening = max(reloadIsWanted ? now : due, budget.opening(at: now))
         guard opening <= now else { return .wait(until: opening) }
         if case .compare = work { hint = nil }
         return work
