@@ -63,10 +63,7 @@ extension Keeper {
 
     /// Brings the kernel to the configuration in force.
     func write(_ trigger: Trigger) async -> Result<Reconciliation, Problem> {
-        if trigger == .request {
-            reconciles.begin()
-            state.requestedWriteBegun()
-        }
+        if trigger == .request { reconciles.begin() }
         let result = await measured { await tryWriting(trigger) }
         let answer: Result<Reconciliation, Problem> =
             switch result {

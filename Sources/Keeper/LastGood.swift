@@ -52,6 +52,8 @@ package struct LastGood: Sendable {
     package func load() throws(Failure) -> LoadedConfiguration {
         let bytes: [UInt8]
         do throws(SystemError) {
+            // What another user keeps there is not what this daemon wrote.
+            _ = try Directory.openOwn(directory)
             bytes = try RegularFile.read(path, limit: LastGood.sizeLimit)
         } catch {
             throw error.isMissing ? Failure("there is no \(path) yet", isMissing: true) : Failure(error.description)

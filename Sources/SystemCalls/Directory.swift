@@ -31,6 +31,13 @@ package enum Directory {
         } else if errno != EEXIST {
             throw SystemError(errnoOf: "making the directory \(path)")
         }
+        return try openOwn(path)
+    }
+
+    /// Opens a directory of this process's user.
+    ///
+    /// - Throws: as `own` does, and where there is none.
+    package static func openOwn(_ path: String) throws(SystemError) -> Descriptor {
         let kind = Status.kind(try Status.of(path, followingLinks: false))
         guard kind == .directory else {
             throw SystemError("using the directory \(path)", .wrongKind("\(kind.text), not a directory"))

@@ -37,12 +37,10 @@ struct KeeperStateTests {
         #expect(next(&state, at: 0) == .boot && state.shown == .starting)
         state.hint(.lock, at: 1)
         state.reloadRequested()
-        state.writeRequested()
         #expect(next(&state, at: 5000) == .boot && state.shown == .starting)
         state.wrote(.boot, changed: true, at: 5000)
         #expect(state.shown == .inSync)
         #expect(next(&state, at: 5000) == .reload, "what was asked for meanwhile follows")
-        #expect(next(&state, at: 5000) == .write(.request))
         #expect(next(&state, at: 5000) == .compare(.lock), "so does the hint")
     }
 
@@ -60,7 +58,6 @@ struct KeeperStateTests {
         var state = settled()
         state.hint(.lock, at: 1)
         state.reloadRequested()
-        state.writeRequested()
         state.stopRequested()
         #expect(next(&state, at: 1) == .stop)
         #expect(next(&state, at: 100_000) == .stop)
@@ -82,8 +79,6 @@ struct KeeperStateTests {
         state.spent(.milliseconds(120), at: 0)
         state.reloadRequested()
         #expect(next(&state, at: 0) == .wait(until: 500))
-        state.writeRequested()
-        #expect(next(&state, at: 1) == .write(.request), "a client's request is not put off")
         #expect(next(&state, at: 500) == .reload)
         #expect(next(&state, at: 500) == .wait(until: 1000))
     }
@@ -130,8 +125,6 @@ struct KeeperStateTests {
         guard !repairs else { return }
         _ = state.foundDrift(.check, cost: .zero, at: 1500)
         #expect(state.phase == .drifted(since: 500), "since the first")
-        state.writeRequested()
-        #expect(next(&state, at: 1501) == .write(.request), "a request writes all the same")
     }
 
     @Test("A comparison that failed is compared again and never written, whatever on-drift says")

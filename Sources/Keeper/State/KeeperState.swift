@@ -41,7 +41,6 @@ struct KeeperState<Instant: InstantProtocol>: Sendable where Instant.Duration ==
     /// What made the comparison that found the drift.
     private var driftTrigger = Trigger.check
     private var reloadIsWanted = false
-    private var writeIsWanted = false
     /// A reload that could not be made but may be later: how often it was tried, and when it is due again.
     private var putOff: (attempts: Int, due: Instant)?
 
@@ -79,12 +78,6 @@ struct KeeperState<Instant: InstantProtocol>: Sendable where Instant.Duration ==
 
     /// Called when a reload begins, for whomever asked: what is asked for from now on is another one.
     mutating func reloadBegun() { reloadIsWanted = false }
-
-    /// Called when a client asks for a comparison with repair.
-    mutating func writeRequested() { writeIsWanted = true }
-
-    /// Called when writing begins that a client has asked for.
-    mutating func requestedWriteBegun() { writeIsWanted = false }
 
     /// Called when the daemon is to stop. Nothing else begins after that.
     mutating func stopRequested() { life = .stopping }
@@ -169,10 +162,6 @@ struct KeeperState<Instant: InstantProtocol>: Sendable where Instant.Duration ==
         if reloadIsWanted, budget.opening(at: now) <= now {
             reloadIsWanted = false
             return .reload
-        }
-        if writeIsWanted {
-            writeIsWanted = false
-            return .write(.request)
         }
         // Found by a comparison that has waited for its turn already.
         if case .drifted = phase, settings.repairs { return .write(driftTrigger) }
