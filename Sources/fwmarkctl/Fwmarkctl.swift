@@ -11,10 +11,10 @@ struct Fwmarkctl: AsyncParsableCommand {
         discussion: """
             Options that every command takes may stand before the command or after it.
 
-            Exit status: 0 all well, 1 error or faults, 2 a difference was found (plan), 3 not in sync (status), \
+            Exit status: 0 all well, 1 an error, 2 a difference was found (plan), 3 not in sync (status), \
             4 the daemon is not running, 64 wrong usage.
 
-            Example: fwmarkctl check && fwmarkctl plan && fwmarkctl reload
+            Example: fwmarkctl check && { fwmarkctl plan || [ $? -eq 2 ]; } && fwmarkctl reload
             """,
         version: "fwmarkctl \(version)",
         groupedSubcommands: [
