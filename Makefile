@@ -61,8 +61,9 @@ test-swift: test-build           ## all Swift tests; those on the kernel need ro
 check-schema: deps-test          ## the schema for editors, by the shipped files and by the bad ones
 	@Tests/ConfigurationFileTests/schema.py
 
-check-openapi: deps-test         ## the description of the API, by the message types
+check-openapi: deps-test         ## the description of the API and the reference, by the sources
 	@scripts/openapi --check
+	@scripts/reference --check
 
 test-page: deps-page release     ## the status page of a live daemon, in a real browser
 	@Tests/Page/run $(BINARIES)

@@ -6,13 +6,13 @@ package struct Status: Codable, Sendable, Hashable {
     package enum State: String, Codable, Sendable, Hashable, CaseIterable {
         /// The first comparison is under way.
         case starting
-        /// It has.
+        /// The kernel has the rules of the file.
         case inSync = "in-sync"
-        /// It has not: `on-drift` says to report only, or the repair is under way.
+        /// The kernel differs: `on-drift` says to report only, or the repair is under way.
         case drifted
-        /// It has the rules of the last good configuration, since the file is missing or refused.
+        /// The kernel has the rules of the last good configuration, since the file is missing or refused.
         case degraded
-        /// It has not, and the last attempt to change that failed.
+        /// The kernel does not have the rules, and the last attempt to change that failed.
         case failed
 
         /// Whether the kernel has the rules of the configuration in force.
