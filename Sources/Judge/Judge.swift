@@ -13,6 +13,8 @@ package struct Judge: Sendable {
         self.tables = tables.mapValues { CompiledTable($0) }
     }
 
+    init(_ tables: [TableID: CompiledTable]) { self.tables = tables }
+
     /// The tables that a packet meets at a hook, in the kernel's order (`enum nf_ip_hook_priorities`, `<linux/netfilter_ipv4.h>`).
     package static func tables(at hook: Hook) -> [Table] {
         let all: [Table] =
@@ -65,6 +67,12 @@ struct CompiledTable: Sendable {
         let numbers = Dictionary(zip(chains.map(\.name), chains.indices), uniquingKeysWith: { first, _ in first })
         self.numbers = numbers
         targets = chains.map { chain in chain.rules.map { rule in rule.target.chain.flatMap { numbers[$0] } ?? -1 } }
+    }
+
+    init(chains: [Chain], targets: [[Int]], numbers: [ChainName: Int]) {
+        self.chains = chains
+        self.targets = targets
+        self.numbers = numbers
     }
 
     func number(of name: ChainName) -> Int? { numbers[name] }
