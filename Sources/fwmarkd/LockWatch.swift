@@ -16,7 +16,7 @@ struct LockWatch: Service {
     let whenUsed: @Sendable () async -> Void
 
     /// How long what comes is gathered before it is read again.
-    private static let pause = Duration.milliseconds(8)
+    private static let pause = Duration.milliseconds(2)
     /// How often is looked whether the watch is still right, whatever was told.
     private static let renewal = Duration.seconds(5)
 
