@@ -114,7 +114,7 @@ struct ImportAndDoctorTests {
             #expect(try run("import --from \(dump)").output.contains("passive-ports: 10000-20000"))
             let absent = try run("import --from \(scratch.path)/absent")
             #expect(absent.status == 1)
-            #expect(absent.errors == "fwmarkctl: reading \(scratch.path)/absent: No such file or directory\n")
+            #expect(absent.errors == "fwmarkctl: opening \(scratch.path)/absent: No such file or directory\n")
             #expect(try run("import --adopt --from \(dump)").status == 64)
         }
     }
@@ -144,7 +144,7 @@ struct ImportAndDoctorTests {
             let doctor = try run("doctor --config \(file) --vsftpd-conf \(vsftpd)")
             #expect(doctor.status == 1)
             let finding = """
-                problem  vsftpd-conf: \(vsftpd) has 10000-30000 for passive ports, ftp has passive-ports 10000-20000.
+                problem  ftp-servers: \(vsftpd) has the passive ports 10000-30000, ftp has passive-ports 10000-20000.
                          Data connections to ports outside of the range are not marked, and are refused.
                            write into \(vsftpd): pasv_min_port=10000
                            write into \(vsftpd): pasv_max_port=20000
@@ -157,12 +157,23 @@ struct ImportAndDoctorTests {
             #expect(json.status == 1)
             let object = try #require(try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [String: Any])
             let findings = try #require(object["findings"] as? [[String: Any]])
-            #expect(findings.contains { $0["check"] as? String == "vsftpd-conf" && $0["severity"] as? String == "problem" })
-            #expect((object["checks"] as? [String])?.count == 13)
+            #expect(findings.contains { $0["check"] as? String == "ftp-servers" && $0["severity"] as? String == "problem" })
+            #expect((object["checks"] as? [String])?.count == 23)
+
+            let metrics = try run("metrics --doctor --config \(file) --vsftpd-conf \(vsftpd)")
+            #expect(metrics.status == 0)
+            #expect(metrics.output.contains("fwmarkd_doctor_problems{check=\"ftp-servers\"} 1\n"), "\(metrics.output)")
+            #expect(metrics.output.contains("fwmarkd_doctor_problems{check=\"ip-forward\"} 0\n"))
+            #expect(try run("metrics --vsftpd-conf \(vsftpd)").status == 64)
+
+            let other = try scratch.file("other.conf", "hello world\n")
+            #expect(
+                try run("doctor --config \(file) --vsftpd-conf \(other)").errors
+                    == "fwmarkctl: \(other): not a configuration file of vsftpd, ProFTPD or Pure-FTPd\n")
 
             let absent = try run("doctor --config \(file) --vsftpd-conf \(scratch.path)/absent")
             #expect(absent.status == 1)
-            #expect(absent.errors == "fwmarkctl: reading \(scratch.path)/absent: No such file or directory\n")
+            #expect(absent.errors == "fwmarkctl: opening \(scratch.path)/absent: No such file or directory\n")
         }
     }
 }
