@@ -22,7 +22,7 @@ enum Samples {
                     bytes: 5_000_000),
                 ServiceStatus(
                     name: "a-long-name.example", mark: "0x100/0xff00", addresses: ["203.0.113.20", "2001:db8:1234::5678"],
-                    ports: ["tcp/80", "udp/443"], inInterface: "eth0"),
+                    ports: ["tcp/80", "udp/443"], inInterfaces: ["eth0"]),
             ],
             masquerades: [
                 MasqueradeStatus(
@@ -35,10 +35,10 @@ enum Samples {
         var status = status
         status.state = .degraded
         status.configuration.fallback = true
-        status.configuration.faults = [
-            FaultMessage(file: "/etc/fwmarkd/fwmarkd.yaml", line: 3, column: 5, path: "ftp", problem: "no list", expected: "a list")
+        status.configuration.errors = [
+            FileError(file: "/etc/fwmarkd/fwmarkd.yaml", line: 3, column: 5, path: "ftp", message: "not a list")
         ]
-        status.warnings = ["ipv4 nat: somebody else's rule leads into our chain"]
+        status.warnings = ["ipv4 nat: another program's rule leads into our chain"]
         status.lastError = TimedMessage(time: time("2026-11-25T12:31:00Z"), message: "the file is refused:\nline by line")
         status.lastReconcile?.error = "another program has the lock"
         return status

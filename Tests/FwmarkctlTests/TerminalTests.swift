@@ -39,7 +39,7 @@ struct TerminalTests {
             ),
         ] as [(Int?, String)])
     func tables(_ columns: Int?, _ text: String) {
-        var table = TextTable([("NAME", .left), ("ADDRESSES", .left), ("PORTS", .left), ("PACKETS", .right)])
+        var table = TextTable([.init("NAME"), .init("ADDRESSES"), .init("PORTS"), .init("PACKETS", .right)])
         table.add([.init("a"), .init(["192.0.2.1", "2001:db8::1", "2001:db8::2"]), .init(["tcp/1", "tcp/2"]), .init("7")])
         table.add([.init("long-name"), .init([]), .init(["udp/3"]), .init("1234567")])
         let lines = table.lines(columns: columns, Style(isColoured: false))
@@ -93,7 +93,7 @@ struct TerminalTests {
         #expect(inFile.contains("in sync") && !inFile.contains("\u{1b}"))
     }
 
-    @Test("Where more services are watched than fit, the busiest are shown")
+    @Test("Where more is watched than fits, the state stays in sight, the busiest come first and pages turn")
     func busiest() {
         var earlier = Samples.status
         earlier.services = (1...50).map { ServiceStatus(name: "s\($0)", mark: "1", addresses: ["192.0.2.1"], ports: ["tcp/1"]) }
@@ -101,13 +101,57 @@ struct TerminalTests {
         later.services[41].packets = 500
         let rates = Rates(from: earlier, to: later, in: .seconds(2))
         let text = StatusText(later, rates: rates, Style(isColoured: false), columns: 200)
-        let all = text.text(rows: nil).split(separator: "\n", omittingEmptySubsequences: false)
         #expect(text.text(rows: 200) == text.text(rows: nil))
         let lines = text.text(rows: 20).split(separator: "\n", omittingEmptySubsequences: false).dropLast()
         #expect(lines.count == 19)
-        #expect(lines[lines.count - 1] == "… \(all.count - 1 - 18) more lines; without --watch all are shown")
+        #expect(lines.last?.hasPrefix("page 1 of ") == true)
         let first = lines.firstIndex { $0.hasPrefix("SERVICE") }.map { lines[$0 + 1] }
         #expect(first?.split(separator: " ").first == "s42" && first?.contains(" 250 ") == true)
+        let next = text.text(rows: 20, page: 1).split(separator: "\n", omittingEmptySubsequences: false)
+        #expect(next.first == lines.first)
+        #expect(!next.contains { $0.hasPrefix("s42 ") })
+    }
+
+    @Test("The status fits the terminal", arguments: [40, 60, 80, 132])
+    func fits(_ columns: Int) {
+        var status = Samples.troubled
+        status.services[0].warnings = ["no virtual service of IPVS on mark 21 (IPv4): marked packets are not forwarded"]
+        status.configuration.ignoredFiles = ["/etc/fwmarkd/conf.d/web.yml"]
+        for rates in [nil, Rates()] {
+            let text = StatusText(status, rates: rates, Style(isColoured: false), columns: columns).text
+            for line in text.split(separator: "\n") { #expect(line.count <= columns, "\(line)") }
+            #expect(text.contains("SERVICE") && text.contains("MARK"))
+        }
+    }
+
+    @Test(
+        "A director's URL is taken with and without its scheme and port",
+        arguments: [
+            ("http://director1:9781/", "http://director1:9781"), ("director1", "http://director1:9780"),
+            ("[2001:db8::1]:80", "http://[2001:db8::1]:80"), ("192.0.2.1", "http://192.0.2.1:9780"), ("a b", nil), ("a:0", nil),
+            ("https://director1", nil), ("2001:db8::1", nil),
+        ] as [(String, String?)])
+    func directorURL(_ argument: String, _ url: String?) {
+        #expect(DirectorURL(argument: argument)?.description == url)
+    }
+
+    @Test("Of several directors the worst decides, and what differs is named")
+    func directors() throws {
+        let urls = try ["a", "b", "c"].map { try #require(DirectorURL(argument: $0)) }
+        var other = Samples.status
+        other.configuration.sha256 = "other"
+        other.services[0].mark = "22"
+        let directors = [
+            DirectorsText.Director(url: urls[0], answer: .success(Samples.status)),
+            DirectorsText.Director(url: urls[1], answer: .success(other)),
+            DirectorsText.Director(url: urls[2], answer: .failure(Failure(.notRunning, "http://c:9780 cannot be reached"))),
+        ]
+        #expect(DirectorsText.exitStatus(directors) == .notRunning)
+        #expect(DirectorsText.exitStatus(Array(directors.prefix(2))) == .success)
+        let text = DirectorsText(directors, Style(isColoured: false), columns: nil).text
+        #expect(text.contains("b and a have different configurations"))
+        #expect(text.contains("service ftp differs"))
+        #expect(text.contains("no answer"))
     }
 
     @Test(
