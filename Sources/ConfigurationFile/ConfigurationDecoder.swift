@@ -198,7 +198,8 @@ struct ConfigurationDecoder: ~Copyable {
                 at(.key(key.text)) { body(&$0, key) }
             }
         } else {
-            let text = events.scalar.string
+            // A file of junk has millions of them; their texts are of use for the first ones alone.
+            let text = words.wantsUnknown || !draft.errors.isFull ? events.scalar.string : ""
             guard next() else { return false }
             words.addUnknown(text)
             if draft.errors.counts() {

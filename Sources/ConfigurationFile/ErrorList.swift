@@ -35,6 +35,9 @@ struct ErrorList {
 
     init() { path.reserveCapacity(8) }
 
+    /// Whether no more are kept.
+    var isFull: Bool { kept.count >= ErrorList.limit }
+
     /// Notes an error of the value that is being read. Its text is made only if it is kept.
     mutating func add(_ place: Place, _ message: @autoclosure () -> String) {
         if counts() { keep(position(place), path: pathText, message()) }
@@ -50,7 +53,7 @@ struct ErrorList {
     /// - Returns: whether it is to be kept, by `keep`.
     mutating func counts() -> Bool {
         count += 1
-        return kept.count < ErrorList.limit
+        return !isFull
     }
 
     /// Keeps an error that was counted.

@@ -12,13 +12,16 @@ struct Words<Key: Word> {
 
     mutating func add(_ key: Key, _ place: Place) { lines[key.rawValue] = place.line }
 
+    /// Whether one more unknown word is kept.
+    var wantsUnknown: Bool { unknown.count < 16 }
+
     mutating func addUnknown(_ text: String) {
-        if unknown.count < 16 { unknown.append(text) }
+        if wantsUnknown { unknown.append(text) }
     }
 
     /// Whether an unknown word is likely to be a misspelt one of these.
     func isMeant(_ key: Key) -> Bool {
-        unknown.contains { nearest($0, Key.words) == key.rawValue } || unknown.count == 16
+        unknown.contains { nearest($0, Key.words) == key.rawValue } || !wantsUnknown
     }
 
     /// The word of that text. Most mappings have their words in the same order, so the next one is tried first.
