@@ -41,7 +41,8 @@ struct Remaining {
             let rules = chain.rules.enumerated().map { index, rule in
                 let isOurs = chain.name.isOurs && rule.target.chain == nil && rule.target != .returnToCaller && rule.target != .none
                 let isFocus = isOurs || focus[chain.name]?.contains(index) == true
-                if !isFocus { others += 1 }
+                let isOurJump = rule.target.chain?.isOurs == true && rule.match.isUnconditional
+                if !isFocus && !isOurJump { others += 1 }
                 return Placed(
                     rule: rule, left: rule.withOwnAnswers("\(chain.name) \(others)"), number: index + 1, ordinal: others,
                     isFocus: isFocus,

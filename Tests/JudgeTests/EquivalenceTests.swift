@@ -1,3 +1,4 @@
+import Importer
 import Judge
 import Rules
 import Testing
@@ -9,7 +10,8 @@ struct EquivalenceTests {
 
     /// The first table of a dump.
     private func table(_ text: String) -> [Chain] {
-        RuleTextReader.read(Array("*mangle\n\(text)\nCOMMIT\n".utf8)).tables[mangle] ?? []
+        let found = FoundRules(parsing: "*mangle\n:PREROUTING ACCEPT [0:0]\n\(text)\nCOMMIT\n").tables[mangle] ?? []
+        return found.map { Chain($0.name, policy: Hook(chain: $0.name) == nil ? nil : .accept, $0.rules.map(\.rule)) }
     }
 
     private func compare(_ before: String, _ after: String, _ removed: Set<Int>) -> Equivalence.Result {
@@ -38,7 +40,7 @@ struct EquivalenceTests {
         let result = compare("\(other)\n-A PREROUTING \(mark)", "\(ours)\(other)\n-A fwmarkd-mark \(mark)", [count])
         if case .equal = result { #expect(isEqual, "\(other)") } else { #expect(!isEqual, "\(other)") }
         if case .different(let found) = result {
-            #expect(found[0].inTheWay.map(\.number) == [1] && found[0].removed.count <= 1, "\(found[0])")
+            #expect(found[0].inTheWay.map(\.number) == [1] && found[0].removed.count <= 1, "\(found[0].inTheWay) \(found[0].removed)")
         }
     }
 
