@@ -141,7 +141,7 @@ let package = Package(
             dependencies: [
                 "Importer", "Planner", "ConfigurationFile", "Netfilter", "Reconciler", "Rules", "XTables", "NamespaceSupport",
             ]),
-        .testTarget(name: "JudgeTests", dependencies: ["Judge", "Netfilter", "Rules", "NamespaceSupport"]),
+        .testTarget(name: "JudgeTests", dependencies: ["Judge", "Importer", "Netfilter", "Rules", "NamespaceSupport"]),
         .testTarget(name: "XTablesTests", dependencies: ["XTables", "Netfilter", "Rules", "NamespaceSupport"]),
         .testTarget(
             name: "NetlinkTests", dependencies: ["Netlink", "Rules", "SystemCalls", "NamespaceSupport"]),

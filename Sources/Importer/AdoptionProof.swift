@@ -1,5 +1,5 @@
 package import ConfigurationFile
-package import Judge
+import Judge
 package import Rules
 
 /// Which rules of other programs a ruleset of ours can take the place of, so that no packet gets another mark, connection's mark,
@@ -108,7 +108,8 @@ extension Equivalence.Difference {
     fileprivate var sentence: String {
         func text(_ judgement: Judgement) -> String {
             if case .known(.drop) = judgement.verdict { return "are dropped" }
-            let mark = judgement.mark.value.map { $0 == 0 ? "no mark" : "mark 0x\(String($0, radix: 16))" } ?? "a mark that is not known"
+            let mark =
+                judgement.mark.value.map { $0 == 0 ? "no mark" : "mark 0x\(String($0, radix: 16))" } ?? "a mark that is not known"
             let source =
                 switch judgement.translation {
                 case .known(.none): ""

@@ -11,6 +11,9 @@ extension Rule {
 }
 
 extension ChainName {
+    /// The name as one word for a shell.
+    package var shellWord: String { ChainName.shellWord(bytes) }
+
     /// The bytes as one word for a shell: bare, in single quotes, or as `$'…'` where they are not printable.
     package static func shellWord(_ bytes: some Sequence<UInt8>) -> String {
         let bytes = Array(bytes)

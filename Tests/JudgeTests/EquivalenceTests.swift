@@ -40,7 +40,8 @@ struct EquivalenceTests {
         let result = compare("\(other)\n-A PREROUTING \(mark)", "\(ours)\(other)\n-A fwmarkd-mark \(mark)", [count])
         if case .equal = result { #expect(isEqual, "\(other)") } else { #expect(!isEqual, "\(other)") }
         if case .different(let found) = result {
-            #expect(found[0].inTheWay.map(\.number) == [1] && found[0].removed.count <= 1, "\(found[0].inTheWay) \(found[0].removed)")
+            #expect(
+                found[0].inTheWay.map(\.number) == [1] && found[0].removed.count <= 1, "\(found[0].inTheWay) \(found[0].removed)")
         }
     }
 
