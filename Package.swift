@@ -94,7 +94,7 @@ let package = Package(
             name: "fwmarkctl",
             dependencies: [
                 "SystemCalls", "Rules", "ConfigurationFile", "Planner", "Netfilter", "Reconciler", "API", "Importer", "XTables",
-                "Doctor",
+                "Doctor", "Explanations", "Judge", "Netlink",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),

@@ -67,7 +67,8 @@ struct Region: Sendable, Hashable {
             }
         case .other(let other) where other == .authenticationHeader && transport == nil: transport = 51
         default:
-            unclear = unclear ?? Rule(RuleMatch(transport: nil, conditions: [condition]), target: .none).words(of: condition)
+            unclear =
+                unclear ?? Rule(RuleMatch(transport: match.transport, conditions: [condition]), target: .none).words(of: condition)
         }
     }
 
@@ -181,7 +182,8 @@ extension Rule {
     /// The words of a condition that a configuration has none for.
     fileprivate func words(of condition: Condition) -> String {
         if case .other(let other) = condition, !other.bytes.isEmpty, other.bytes.allSatisfy({ (0x20...0x7e).contains($0) }) {
-            return "-m \(other.name) \(String(decoding: other.bytes, as: UTF8.self))"
+            let words = String(decoding: other.bytes, as: UTF8.self)
+            return other.name == RuleParser.headOptions ? words : "-m \(other.name) \(words)"
         }
         return match.iptablesSyntax
     }

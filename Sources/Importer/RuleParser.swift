@@ -87,7 +87,7 @@ struct RuleParser {
             targetWords? += words
             return
         }
-        let name = modules.last ?? "options"
+        let name = modules.last ?? RuleParser.headOptions
         if let index = untyped.firstIndex(where: { $0.name == name }) {
             untyped[index].words += words
         } else {
@@ -124,6 +124,9 @@ struct RuleParser {
             return condition(option, isInverted)
         }
     }
+
+    /// The name of untyped options that no module was named for.
+    static let headOptions = "options"
 
     static let typedModules: Set<String> = [
         "tcp", "udp", "sctp", "multiport", "comment", "mark", "connmark", "mac", "state", "conntrack", "addrtype", "iprange",

@@ -1,4 +1,5 @@
-package import ArgumentParser
-package import Rules
+import ArgumentParser
+import Rules
 
+/// `--family ipv4`.
 extension Family: ExpressibleByArgument {}

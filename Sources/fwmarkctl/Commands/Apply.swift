@@ -24,7 +24,7 @@ struct Apply: AsyncParsableCommand {
         let result = try await Progress.during("bringing the kernel to \(options.config)") {
             let loaded = try options.load()
             do {
-                let ruleset = Planner.ruleset(for: loaded.configuration)
+                let ruleset = Planner.plan(for: loaded.configuration).ruleset
                 let outcome = try await Reconciler(loaded.configuration.daemon).reconcile(to: ruleset)
                 return Reconciliation(
                     outcome, took: ContinuousClock.now - start, sha256: loaded.sha256, limit: Reconciliation.changeLimit)

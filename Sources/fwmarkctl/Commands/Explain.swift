@@ -1,6 +1,7 @@
 import API
 import ArgumentParser
 import ConfigurationFile
+import Explanations
 import Netfilter
 import Planner
 import Rules
@@ -9,11 +10,11 @@ struct Explain: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Say which mark and which source translation a packet would get, and by what.",
         discussion: """
-            Answers by the rules that the file asks for; with --kernel by those of fwmarkd's that are in the kernel now, and \
-            says when rules of others stand before them. Each rule that the packet fits is shown with its chain, its number and \
-            the line of the file that it comes from. The packet is the first of its connection and has no mark yet.
+            By default by the rules that the file asks for, and no others. With --kernel by the whole hook as it is in the kernel, \
+            other programs' rules included: the first line is what the kernel would do. What depends on something that is not \
+            known is reported as unknown, never guessed. The packet is the first of its connection and has no mark yet.
 
-            IPv6 addresses stand in brackets: [2001:db8::7]:40000.
+            IPv6 addresses are in brackets: [2001:db8::7]:40000.
 
             Exit status: 0 explained, 1 an error.
 
@@ -23,15 +24,14 @@ struct Explain: ParsableCommand {
     @OptionGroup var options: GlobalOptions
     @OptionGroup var output: JSONOption
 
-    @Option(
-        name: .customLong("protocol"), help: ArgumentHelp("tcp, udp, sctp, or any other, which has no ports.", valueName: "name"))
+    @Option(name: .customLong("protocol"), help: ArgumentHelp("A name like tcp, udp, esp, or a number.", valueName: "name"))
     var transport: String
 
     @Option(help: ArgumentHelp("Where the packet comes from.", valueName: "address:port"))
-    var source: PacketEnd
+    var source: String
 
     @Option(help: ArgumentHelp("Where it goes.", valueName: "address:port"))
-    var destination: PacketEnd
+    var destination: String
 
     @Option(help: ArgumentHelp("The interface it comes in by.", valueName: "name"))
     var inInterface: String?
@@ -39,52 +39,57 @@ struct Explain: ParsableCommand {
     @Option(help: ArgumentHelp("The interface it leaves by.", valueName: "name"))
     var outInterface: String?
 
-    @Flag(help: "By the rules in the kernel, not those that the file asks for.")
+    @Option(help: ArgumentHelp("prerouting, input, or output for the director's own packets.", valueName: "hook"))
+    var hook = "prerouting"
+
+    @Flag(help: "By all rules in the kernel, not those that the file asks for.")
     var kernel = false
 
     func validate() throws {
-        guard source.address.family == destination.address.family else {
-            throw ValidationError("--source and --destination are of different families")
-        }
-        for (option, end) in [("--source", source), ("--destination", destination)] {
-            if TransportProtocol(rawValue: transport) != nil, end.port == nil {
-                throw ValidationError("\(option) \(end): a port is missing, as in \(PacketEnd(end.address, port: 21))")
-            }
-            if TransportProtocol(rawValue: transport) == nil, end.port != nil {
-                throw ValidationError("\(option) \(end): \(transport) has no ports")
+        do throws(InvalidParameter) { _ = try question() } catch { throw ValidationError("--\(error)") }
+    }
+
+    private func question() throws(InvalidParameter) -> PacketQuestion {
+        let values: [String: String] = [
+            "protocol": transport, "source": source, "destination": destination, "hook": hook, "kernel": kernel ? "true" : "false",
+        ]
+        return try PacketQuestion { name in
+            switch name {
+            case "in-interface": inInterface
+            case "out-interface": outInterface
+            default: values[name]
             }
         }
     }
 
     func run() throws {
-        let packet = Packet(
-            TransportProtocol(rawValue: transport), source: source.address, sourcePort: source.port ?? 0,
-            destination: destination.address, destinationPort: destination.port ?? 0, inInterface: inInterface,
-            outInterface: outInterface)
-        let explanation = kernel ? try inKernel(packet) : try inFile(packet)
+        let question = try question()
+        let explanation = kernel ? try inKernel(question) : try inFile(question)
         try StandardOutput.write(
             output.json ? JSON.encodePretty(explanation) + [UInt8(ascii: "\n")] : Array(explanation.text(options.style).utf8))
     }
 
-    private func inFile(_ packet: Packet) throws -> Explanation {
-        let configuration = try options.load().configuration
-        return Explanation(
-            packet, Planner.ruleset(for: configuration), Explanation.Origins(configuration), against: "file", notes: [])
+    private func inFile(_ question: PacketQuestion) throws -> Explanation {
+        let loaded = try options.load()
+        return Explanation(question, loaded, Planner.plan(for: loaded.configuration))
     }
 
-    private func inKernel(_ packet: Packet) throws -> Explanation {
-        let view: KernelView
-        do {
-            view = try KernelView(packet.destination.family)
+    private func inKernel(_ question: PacketQuestion) throws -> Explanation {
+        var tables: [TableID: [Chain]] = [:]
+        do throws(NetfilterError) {
+            for table in Table.allCases {
+                let id = TableID(question.source.family, table)
+                tables[id] = try KernelTables().snapshot(id)?.chains.map(\.chain)
+            }
         } catch {
             throw Failure(error.message)
         }
-        var notes = view.notes
         // The file only says where the rules come from.
-        let configuration = try? options.load().configuration
-        if configuration == nil {
-            notes.append("\(options.config) cannot be read, so that lines of it are not shown; see fwmarkctl check")
+        guard let loaded = try? options.load() else {
+            var explanation = Explanation(question, kernel: tables, LoadedConfiguration(), Planner.plan(for: Configuration()))
+            explanation.notes.append("\(options.config) cannot be read, so services and lines are not shown; see fwmarkctl check")
+            return explanation
         }
-        return Explanation(packet, view.ruleset, Explanation.Origins(configuration), against: "kernel", notes: notes)
+        return Explanation(question, kernel: tables, loaded, Planner.plan(for: loaded.configuration))
     }
 }

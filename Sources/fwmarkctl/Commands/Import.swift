@@ -1,25 +1,28 @@
 import API
 import ArgumentParser
 import ConfigurationFile
-import Glibc
 import Importer
 import Netfilter
+import Netlink
 import Planner
 import Reconciler
 import Rules
+import SystemCalls
 import XTables
 
 struct Import: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Print the marking and translating rules that are there as a configuration file.",
         discussion: """
-            MARK rules of mangle PREROUTING become services, grouped by mark and ports, or FTP entries; MASQUERADE and SNAT rules of \
-            nat POSTROUTING become masquerades. What cannot be said stands in remarks, with the reason. Nothing is changed.
+            MARK rules of mangle become services or FTP entries, MASQUERADE and SNAT rules of nat POSTROUTING become masquerades. \
+            Applied in place of those rules, the file changes no packet. Rules that it cannot take the place of are listed as \
+            comments, with the reason. Where the rules are in nf_tables (Debian's iptables), they are read from there.
 
-            With --adopt nothing is printed as a file: the kernel gets the rules of the file that --config names, and those rules \
-            which it stands for are taken out in the same commit, so that no packet is without its mark.
+            With --adopt the kernel gets the rules of the file that --config names, and the rules that it takes the place of are \
+            removed in the same commit, if it can be shown that no packet changes. Otherwise nothing is changed, and the rules \
+            in the way are named.
 
-            Exit status: 0 done, 1 an error.
+            Exit status: 0 done, 1 an error, or nothing was adopted.
 
             Example: fwmarkctl import > fwmarkd.yaml && fwmarkctl check --config ./fwmarkd.yaml
             """)
@@ -29,7 +32,7 @@ struct Import: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Read the output of iptables-save and ip6tables-save; - for standard input.", valueName: "path"))
     var from: String?
 
-    @Flag(help: "Apply the configuration and take the rules out that it stands for.")
+    @Flag(help: "Apply the configuration and remove the rules that it takes the place of.")
     var adopt = false
 
     func validate() throws {
@@ -37,86 +40,67 @@ struct Import: AsyncParsableCommand {
     }
 
     func run() async throws {
-        if adopt { return try await adoptOriginals() }
-        let found: FoundRules
+        if adopt { return try await Adoption(options).run() }
         if let from {
-            found = FoundRules(parsing: try Import.read(from))
+            try StandardOutput.write(ImportedRules(FoundRules(parsing: try Import.read(from))).text)
         } else {
-            found = try KernelRuleText().found
+            try StandardOutput.write(try Import.fromKernel())
         }
-        try StandardOutput.write(ImportedRules(found).text)
     }
 
-    private func adoptOriginals() async throws {
-        let configuration = try options.load().configuration
-        let kernel = try KernelRuleText()
-        let imported = ImportedRules(kernel.found, hookPosition: configuration.daemon.hookPosition)
-        let covered = imported.covered(by: configuration)
-        let outcome: Outcome
-        do {
-            outcome = try await Reconciler(configuration.daemon).adopt(
-                covered.compactMap(kernel.original), into: Planner.ruleset(for: configuration))
+    /// The rules of the legacy tables, else those that Debian's iptables made in nf_tables.
+    private static func fromKernel() throws(Failure) -> String {
+        let legacy = ImportedRules(try KernelRules().found)
+        guard legacy.originals.isEmpty, legacy.leftovers.isEmpty else { return legacy.text }
+        var tables: [TableID: [Chain]] = [:]
+        do throws(SystemError) {
+            for (id, chains) in NftTable.iptables(try NftTable.readAll()) {
+                tables[id] = chains.map { Chain($0.name, policy: $0.policy, $0.rules.map { $0.decodingExtensions(id.family) }) }
+            }
+        } catch {
+            StandardError.note("the rules of nf_tables cannot be read: \(error)")
+        }
+        guard tables.values.contains(where: { $0.contains { !$0.rules.isEmpty } }) else { return legacy.text }
+        return
+            "# These rules are in nf_tables, made by iptables (nf_tables). fwmarkd works in the legacy tables: remove them there\n"
+            + "# with `iptables-nft` when fwmarkd's rules are in force.\n" + ImportedRules(FoundRules(tables: tables)).text
+    }
+
+    private static func read(_ path: String) throws(Failure) -> [UInt8] {
+        do throws(SystemError) {
+            return path == "-" ? try StandardInput.readAll() : try RegularFile.read(path, limit: 1 << 30)
         } catch {
             throw Failure("\(error)")
         }
-        let report = ChangeReport(changes: ChangeMessage.all(outcome.changes), count: outcome.changes.count, isApplied: true)
-        let summary = report.count == 0 ? "nothing to do: the kernel has what \(options.config) asks for" : report.summary
-        try StandardOutput.write((report.lines(options.style) + [summary, ""]).joined(separator: "\n"))
-        StandardError.write(outcome.warnings.map { "fwmarkctl: warning: \($0)" })
-        let taken = Set(covered)
-        let left = imported.originals.filter { !taken.contains($0) }
-        if !left.isEmpty {
-            StandardError.note("\(options.config) does not stand for \(HumanText.count(left.count, "rule")), which stay:")
-            StandardError.write(left.map { "  \($0.command)" })
-        }
-    }
-
-    private static func read(_ path: String) throws(Failure) -> String {
-        let descriptor = path == "-" ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw Failure("reading \(path): \(String(cString: strerror(errno)))") }
-        defer { close(descriptor) }
-        var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 1 << 16)
-        while true {
-            let count = Glibc.read(descriptor, &chunk, chunk.count)
-            if count < 0, errno == EINTR { continue }
-            guard count >= 0 else { throw Failure("reading \(path): \(String(cString: strerror(errno)))") }
-            if count == 0 { break }
-            bytes.append(contentsOf: chunk[..<count])
-        }
-        return String(decoding: bytes, as: UTF8.self)
     }
 }
 
-/// The rules of the kernel's tables in the words of iptables-save, and the way back from those words to the rules.
-struct KernelRuleText {
-    /// The rules as they are read from the words.
+/// The rules of the kernel's legacy tables, with the words that libxtables has for them.
+struct KernelRules {
+    /// The tables as they were read.
+    let tables: [TableID: TableSnapshot]
+    /// Their rules.
     let found: FoundRules
-    private let tables: [TableID: TableSnapshot]
 
-    /// Reads the tables of this network namespace, as far as they exist.
     init() throws(Failure) {
-        var text = ""
         var tables: [TableID: TableSnapshot] = [:]
-        for id in TableID.allCases {
-            do {
+        var texts: [TableID: [String]] = [:]
+        do throws(NetfilterError) {
+            for id in Family.allCases.flatMap({ family in Table.allCases.map { TableID(family, $0) } }) {
                 guard let table = try KernelTables().snapshot(id) else { continue }
                 tables[id] = table
-                text += RulePrinter.saved(table)
-            } catch {
-                throw Failure(error.message)
+                texts[id] = RulePrinter.text(of: table.chains.flatMap(\.rules).map(\.content), id.family)
             }
+        } catch {
+            throw Failure(error.message)
         }
-        found = FoundRules(parsing: text)
+        found = FoundRules(tables: tables.mapValues { $0.chains.map(\.chain) }, texts: texts)
         self.tables = tables
     }
 
-    /// The rule in the kernel that a found one is.
-    func original(_ rule: FoundRule) -> Original? {
-        guard let table = Table(rawValue: rule.table) else { return nil }
-        let id = TableID(rule.family, table)
-        let chain = ChainName(fromKernel: rule.chain)
-        guard let rules = tables[id]?[chain]?.rules, rules.indices.contains(rule.number - 1) else { return nil }
-        return Original(id, chain, rules[rule.number - 1].content)
+    /// The rule's content in the kernel.
+    func content(_ rule: FoundRule) -> KernelRule.Content? {
+        guard let rules = tables[rule.table]?[rule.chain]?.rules, rules.indices.contains(rule.number - 1) else { return nil }
+        return rules[rule.number - 1].content
     }
 }

@@ -25,7 +25,8 @@ struct Plan: AsyncParsableCommand {
         let result = try await Progress.during("comparing \(options.config) with the kernel") {
             let loaded = try options.load()
             do {
-                let outcome = try Reconciler(loaded.configuration.daemon).difference(to: Planner.ruleset(for: loaded.configuration))
+                let outcome = try Reconciler(loaded.configuration.daemon).difference(
+                    to: Planner.plan(for: loaded.configuration).ruleset)
                 return Reconciliation(outcome, took: ContinuousClock.now - start, sha256: loaded.sha256)
             } catch let error as NetfilterError {
                 throw Failure(error.message)

@@ -24,7 +24,7 @@ struct ChangeReport {
         self.isApplied = isApplied
     }
 
-    /// The changes, a line each, two for a rule that moves.
+    /// The changes, a line each.
     func lines(_ style: Style) -> [String] {
         changes.flatMap(\.lines).map { line in
             switch line.first {
@@ -43,7 +43,7 @@ struct ChangeReport {
         }
         let verbs: [(kind: Change.Kind, noun: String, done: String, toDo: String)] = [
             (.addChain, "chain", "added", "to add"), (.add, "rule", "added", "to add"),
-            (.move, "rule", "moved", "to move"), (.remove, "rule", "removed", "to remove"),
+            (.remove, "rule", "removed", "to remove"),
             (.removeChain, "chain", "removed", "to remove"),
         ]
         let counts = changes.reduce(into: [String: Int]()) { $0[$1.kind, default: 0] += 1 }
@@ -56,14 +56,14 @@ struct ChangeReport {
 }
 
 extension ChangeMessage {
-    /// The changes as the messages tell them, with rules that are not ours in full.
+    /// The changes as the messages tell them, with other programs' rules in full.
     static func all(_ changes: [Change]) -> [ChangeMessage] {
         let rules = changes.compactMap { change in change.rule.map { (rule: $0, family: change.table.family) } }
         var texts = RulePrinter.text(of: rules)[...]
         return changes.map { change in
             ChangeMessage(
                 kind: change.kind.rawValue, family: change.table.family.rawValue, table: change.table.table.rawValue,
-                chain: change.chain.text, lines: change.lines(rule: change.rule == nil ? nil : texts.popFirst()))
+                chain: change.chain.text, lines: [change.line(rule: change.rule == nil ? nil : texts.popFirst())])
         }
     }
 }

@@ -46,3 +46,12 @@ private func writeAll(_ bytes: [UInt8], to descriptor: CInt) -> CInt {
         return 0
     }
 }
+
+/// Standard input.
+enum StandardInput {
+    /// All of it, up to its end and at most a gibibyte.
+    static func readAll() throws(SystemError) -> [UInt8] {
+        let number = try systemCall("reading standard input") { dup(STDIN_FILENO) }
+        return try Descriptor(owning: number).read(upTo: 1 << 30, "standard input")
+    }
+}
