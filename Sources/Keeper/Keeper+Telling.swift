@@ -108,7 +108,7 @@ extension Keeper {
             }
         // A line for each, none of which comes from outside with a line break of its own.
         let text = ([event.message] + event.lines).map { printable($0) }.joined(separator: "\n")
-        log.log(level: level, "\(text)", metadata: nil)
+        log.log(level: level, "\(text)", metadata: [StandardErrorLog.eventKey: "\(kind.rawValue)"])
         if level == .error { board.update { $0.status.lastError = TimedMessage(time: event.time, message: event.message) } }
     }
 

@@ -27,6 +27,9 @@ package struct StandardErrorLog: LogHandler {
         return Array(log.line(.warning, "\(count) lines of the log were dropped here: nothing read it").utf8)
     }
 
+    /// The metadata that names the kind of event a message tells of: a field of its own in the journal, and not in the text.
+    package static let eventKey = "event"
+
     /// What is added to every line.
     package subscript(metadataKey key: String) -> Logger.Metadata.Value? {
         get { metadata[key] }
@@ -35,8 +38,17 @@ package struct StandardErrorLog: LogHandler {
 
     /// Adds the lines in one piece.
     package func log(event: LogEvent) {
+        if isJournal, ring != nil, let kind = (event.metadata ?? [:])[StandardErrorLog.eventKey] {
+            // One entry for the whole event. Where the journal does not take it, the lines go by standard error.
+            let message = event.message.description.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false)
+                .map { printable(String($0)) }.joined(separator: "\n")
+            var entry = JournalEntry(priority: priority(event.level), message: message)
+            entry.add(event: "\(kind)")
+            if entry.send() { return }
+        }
         var text = event.message.description
-        for (key, value) in metadata.merging(event.metadata ?? [:], uniquingKeysWith: { $1 }).sorted(by: { $0.key < $1.key }) {
+        for (key, value) in metadata.merging(event.metadata ?? [:], uniquingKeysWith: { $1 }).sorted(by: { $0.key < $1.key })
+        where key != StandardErrorLog.eventKey {
             text += " \(key)=\(value)"
         }
         if let error = event.error { text += ": \(error)" }
