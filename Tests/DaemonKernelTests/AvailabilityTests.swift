@@ -8,12 +8,22 @@ import Testing
 @Suite("The daemon on the kernel", .serialized, .enabled(if: NetworkNamespace.isAvailable, "needs root"))
 enum DaemonKernelTests {}
 
+/// Whether the programs are built as they are released.
+let isReleased = {
+    #if DEBUG
+        false
+    #else
+        true
+    #endif
+}()
+
 extension DaemonKernelTests {
     @Suite("Whatever other programs do, the rules are there")
     struct Availability {
         @Test(
             "mangle flushed again and again: in force for most of the time, never gone for more than 1.1 s, for at most 5 % of a core",
-            arguments: [(5.0, 0.95), (9.0, 0.97), (0.05, 0.40)])
+            // A repair in a debug build costs so much that every 50 ms there is not one to be had for 5 % of a core; as released it is 40 %.
+            arguments: [(5.0, 0.95), (9.0, 0.97), (0.05, isReleased ? 0.40 : 0.20)])
         func flusher(_ period: Double, _ least: Double) async throws {
             try await NetworkNamespace.run { namespace in
                 let daemon = try Daemon.ready(in: namespace, ftp())
@@ -33,7 +43,7 @@ extension DaemonKernelTests {
                 #expect(inForce >= least)
                 #expect(longest < .milliseconds(1100))
                 // 5 % as it is released; debug builds cost several times as much beside comparing and repairing.
-                #expect(core <= 0.10)
+                #expect(core <= (isReleased ? 0.05 : 0.13))
                 #expect(after < .milliseconds(1100))
                 #expect(try daemon.stop() == 0)
             }
