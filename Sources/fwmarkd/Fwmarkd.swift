@@ -87,7 +87,7 @@ struct Fwmarkd: AsyncParsableCommand {
                 await keeper.hint(.audit, writer: $0)
             },
             ReloadOnHangup(keeper: keeper, hangups: hangups),
-            KeeperService(keeper: keeper, tried: tried, count: 2),
+            KeeperService(keeper: keeper, tried: tried, count: 2) { await Fwmarkd.end(runtime) },
         ]
         var quiet = log
         quiet.logLevel = .critical
@@ -97,6 +97,18 @@ struct Fwmarkd: AsyncParsableCommand {
         configuration.maximumGracefulShutdownDuration = .seconds(30)
         defer { runtime.removeSockets() }
         try await ServiceGroup(configuration: configuration).run()
+    }
+}
+
+extension Fwmarkd {
+    /// Ends the process once the keeper has stopped, whatever clients do. The servers are not taken down one connection after the
+    /// other: a connection that is accepted in that moment and handled by nobody makes NIO trap (a writer that was never finished).
+    fileprivate static func end(_ runtime: RuntimeDirectory) async {
+        runtime.removeSockets()
+        // For answers and last events that are on their way.
+        try? await Task.sleep(for: .milliseconds(100))
+        StandardErrorLog.ring.drain()
+        _exit(EXIT_SUCCESS)
     }
 }
 

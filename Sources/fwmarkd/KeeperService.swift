@@ -10,6 +10,8 @@ struct KeeperService<Store: RuleStore, Time: Clock>: Service where Time.Duration
     let tried: AsyncStream<Void>
     /// How many servers there are to wait for.
     let count: Int
+    /// Called last, when the keeper has stopped.
+    let whenStopped: @Sendable () async -> Void
 
     /// How long a server is waited for.
     private static var patience: Duration { .seconds(2) }
@@ -30,6 +32,7 @@ struct KeeperService<Store: RuleStore, Time: Clock>: Service where Time.Duration
         }
         await keeper.stop()
         keeper.board.endFollowing()
+        await whenStopped()
     }
 
     private func waitForServers() async {
