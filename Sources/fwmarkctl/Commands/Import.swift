@@ -40,12 +40,25 @@ struct Import: AsyncParsableCommand {
     }
 
     func run() async throws {
-        if adopt { return try await Adoption(options).run() }
+        if adopt { return try await adoptOriginals() }
         if let from {
             try StandardOutput.write(ImportedRules(FoundRules(parsing: try Import.read(from))).text)
         } else {
             try StandardOutput.write(try Import.fromKernel())
         }
+    }
+
+    private func adoptOriginals() async throws {
+        let adoption = try await Adoption(try options.load().configuration)
+        let outcome = adoption.outcome
+        let report = ChangeReport(changes: ChangeMessage.all(outcome.changes), count: outcome.changes.count, isApplied: true)
+        let summary = report.count == 0 ? "nothing to do: the kernel has what \(options.config) asks for" : report.summary
+        try StandardOutput.write((report.lines(options.style) + [summary, ""]).joined(separator: "\n"))
+        StandardError.write(outcome.warnings.map { "fwmarkctl: warning: \($0)" })
+        guard !adoption.staying.isEmpty else { return }
+        StandardError.note(
+            "\(options.config) does not take the place of \(HumanText.count(adoption.staying.count, "rule")), which stay:")
+        StandardError.write(adoption.staying.map { "  \($0.command)" })
     }
 
     /// The rules of the legacy tables, else those that Debian's iptables made in nf_tables.

@@ -18,7 +18,7 @@ struct Adoption {
     ///
     /// - Throws: `Failure` with what is in the way and what to type; nothing is changed then.
     init(_ configuration: Configuration) async throws {
-        let ruleset = Planner.ruleset(for: configuration)
+        let ruleset = Planner.plan(for: configuration).ruleset
         var snapshots: [TableID: TableSnapshot] = [:]
         do throws(NetfilterError) {
             for id in TableID.ours { snapshots[id] = try KernelTables().snapshot(id) }
