@@ -30,8 +30,8 @@ private let samples: [Sample] = {
         "-p tcp -m tcp --dport 80 -m conntrack ! --ctstate NEW -m comment --comment \"kubernetes service \\\"a/b\\\"\" -j RETURN",
         "-p tcp -m comment --comment first -m tcp --dport 80 -j MARK --set-mark 1",
         "-m limit --limit 5/min --limit-burst 10 -j LOG --log-prefix \"[mangle] \" --log-level 7",
-        "-m addrtype --dst-type LOCAL ! --src-type LOCAL --limit-iface-in -j FWMARKD-ONE",
-        "-m statistic --mode random --probability 0.33333333349 -g FWMARKD-ONE",
+        "-m addrtype --dst-type LOCAL ! --src-type LOCAL --limit-iface-in -j fwmarkd-one",
+        "-m statistic --mode random --probability 0.33333333349 -g fwmarkd-one",
         "-m statistic --mode nth --every 3 --packet 1 -j RETURN",
         "-m u32 --u32 \"6&0xFF=1\" -j DROP",
         "-m connmark --mark 0x4000/0x4000 -j CONNMARK --restore-mark --nfmask 0xff --ctmask 0xff00",
@@ -92,18 +92,18 @@ private let samples: [Sample] = {
 }()
 
 @Suite(
-    "Other people's rules, judged by iptables-legacy -S", .enabled(if: NetworkNamespace.isAvailable, "needs root"), .serialized)
+    "Other programs' rules, judged by iptables-legacy -S", .enabled(if: NetworkNamespace.isAvailable, "needs root"), .serialized)
 struct RulePrinterTests {
     @Test("Each is printed as iptables-legacy -S prints it", arguments: samples.indices)
     fileprivate func each(_ index: Int) async throws {
         let sample = samples[index]
         try await NetworkNamespace.run { namespace in
             let command = "\(sample.family.command)-legacy"
-            let input = "*\(sample.table)\n:FWMARKD-ONE - [0:0]\n-A \(sample.chain) \(sample.text)\nCOMMIT\n"
+            let input = "*\(sample.table)\n:fwmarkd-one - [0:0]\n-A \(sample.chain) \(sample.text)\nCOMMIT\n"
             try namespace.run("\(command)-restore", input: input)
             let expected = try namespace.run(command, "-t", sample.table.rawValue, "-S", sample.chain)
                 .split(separator: "\n").filter { $0.hasPrefix("-A") }.map(String.init)
-            let rules = try rules(TableID(sample.family, sample.table), ChainName(fromKernel: sample.chain))
+            let rules = try rules(TableID(sample.family, sample.table), ChainName(bytes: sample.chain.utf8))
             #expect(RulePrinter.text(of: rules, sample.family).map { "-A \(sample.chain) \($0)" } == expected)
         }
     }
@@ -120,10 +120,10 @@ struct RulePrinterTests {
                     "\(family.command)-legacy-restore",
                     input: "*mangle\n" + String(repeating: "-A PREROUTING \(reject)", count: 50) + "COMMIT\n*nat\n"
                         + String(repeating: "-A PREROUTING -p tcp -j DNAT --to-destination \(nat)\n", count: 50) + "COMMIT\n")
-                for table in Table.allCases {
+                for table in [Table.nat, .mangle] {
                     expected += try namespace.run("\(family.command)-legacy", "-t", table.rawValue, "-S", "PREROUTING")
                         .split(separator: "\n").dropFirst().map { String($0.dropFirst("-A PREROUTING ".count)) }
-                    content += try rules(TableID(family, table), .prerouting).map { ($0, family) }
+                    content += try rules(TableID(family, table), Hook.prerouting.chain).map { ($0, family) }
                 }
             }
             let order = content.indices.sorted { $0 % 50 < $1 % 50 }
@@ -132,14 +132,14 @@ struct RulePrinterTests {
         }
     }
 
-    @Test("What no plugin prints stands there by name and size, and the rest of the rule in full")
+    @Test("What no plugin prints is shown by name and size, and the rest of the rule in full")
     func withoutPlugin() async throws {
         try await NetworkNamespace.run { namespace in
             let input =
                 "*mangle\n-A PREROUTING -s 10.0.0.0/8 -m conntrack --ctstate NEW -m length --length 1 -j TTL --ttl-set 3\n"
                 + "-A PREROUTING -m length --length 2 -j DROP\nCOMMIT\n"
             try namespace.run("iptables-legacy-restore", input: input)
-            let rules = try rules(TableID(.ipv4, .mangle), .prerouting)
+            let rules = try rules(TableID(.ipv4, .mangle), Hook.prerouting.chain)
             func texts(_ files: [String: Data]) throws -> [String] {
                 let directory = FileManager.default.temporaryDirectory.appendingPathComponent("fwmarkd-test-\(UUID().uuidString)")
                 try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
@@ -170,7 +170,7 @@ struct RulePrinterTests {
                 input: "*mangle\n-A PREROUTING -m length --length 1 -j DROP\n-A PREROUTING -m tcpmss --mss 1 -j DROP\n"
                     .replacingOccurrences(of: "-m tcpmss", with: "-p tcp -m tcpmss")
                     + "-A PREROUTING -m length --length 2 -j TTL --ttl-set 9\nCOMMIT\n")
-            let rules = try rules(TableID(.ipv4, .mangle), .prerouting)
+            let rules = try rules(TableID(.ipv4, .mangle), Hook.prerouting.chain)
             let directory = FileManager.default.temporaryDirectory.appendingPathComponent("fwmarkd-test-\(UUID().uuidString)")
             try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
             defer { try? FileManager.default.removeItem(at: directory) }
