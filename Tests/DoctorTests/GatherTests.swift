@@ -97,6 +97,9 @@ struct GatherTests {
             let finding = try #require(Examination(of: try GatherTests.gather()).findings.first { $0.check == check })
             #expect(finding.seen.hasPrefix(seen), "\(finding.seen)")
             #expect(!finding.seen.contains("["), "nothing is without words")
+            if command.contains("MARK"), command.contains("7") {
+                #expect(finding.seen.contains("-m multiport --dports 21,22 -j MARK --set-xmark 0x7/0xffffffff"), "\(finding.seen)")
+            }
         }
     }
 
