@@ -23,9 +23,7 @@ let ftpCases: [Case] = [
         "ftp-servers", "other passive ports",
         "/etc/vsftpd.conf has the passive ports 10000-30000, ftp has passive-ports 10000-20000."
     ) { try $0.changeVsftpd("pasv_max_port", to: "30000") },
-    .problem("ftp-servers", "an octal number, as vsftpd reads it", "/etc/vsftpd.conf has the passive ports 1024-") {
-        try $0.changeVsftpd("pasv_min_port", to: "01000")
-    },
+    .silent("ftp-servers", "an octal number, as vsftpd reads it") { try $0.changeVsftpd("pasv_min_port", to: "023420") },
     .warning("ftp-servers", "fewer passive ports", "/etc/vsftpd.conf has the passive ports 10000-15000, ftp has 10000-20000.") {
         try $0.changeVsftpd("pasv_max_port", to: "15000")
     },
