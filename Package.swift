@@ -113,7 +113,8 @@ let package = Package(
         .testTarget(name: "SystemCallsTests", dependencies: ["SystemCalls"]),
         .testTarget(name: "RulesTests", dependencies: ["Rules"]),
         .testTarget(
-            name: "ConfigurationFileTests", dependencies: ["RandomConfigurations", "ReferenceReader", "ConfigurationFile", "Rules"],
+            name: "ConfigurationFileTests",
+            dependencies: ["RandomConfigurations", "ReferenceReader", "ConfigurationFile", "Rules"],
             exclude: ["bad-files.txt", "schema.py"]),
         .target(name: "ReferenceReader", dependencies: ["ConfigurationFile", "Rules", "CYAML"], path: "Tests/ReferenceReader"),
         .target(name: "RandomConfigurations", dependencies: ["ConfigurationFile", "Rules"], path: "Tests/RandomConfigurations"),
@@ -139,7 +140,7 @@ let package = Package(
         .testTarget(
             name: "ImporterTests",
             dependencies: [
-                "Importer", "Planner", "ConfigurationFile", "Netfilter", "Reconciler", "Rules", "XTables", "NamespaceSupport",
+                "Importer", "Planner", "ConfigurationFile", "RandomConfigurations", "Rules",
             ]),
         .testTarget(name: "JudgeTests", dependencies: ["Judge", "Importer", "Netfilter", "Rules", "NamespaceSupport"]),
         .testTarget(name: "XTablesTests", dependencies: ["XTables", "Netfilter", "Rules", "NamespaceSupport"]),
