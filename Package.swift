@@ -142,7 +142,13 @@ let package = Package(
             dependencies: [
                 "Importer", "Planner", "ConfigurationFile", "RandomConfigurations", "Rules",
             ]),
-        .testTarget(name: "JudgeTests", dependencies: ["Judge", "Importer", "Netfilter", "Rules", "NamespaceSupport"]),
+        .target(name: "PacketSupport", dependencies: ["NamespaceSupport", "Rules"], path: "Tests/PacketSupport"),
+        .testTarget(
+            name: "JudgeTests",
+            dependencies: [
+                "Judge", "Importer", "Planner", "ConfigurationFile", "Reconciler", "Netfilter", "Rules", "NamespaceSupport",
+                "PacketSupport", "RandomConfigurations",
+            ]),
         .testTarget(name: "XTablesTests", dependencies: ["XTables", "Netfilter", "Rules", "NamespaceSupport"]),
         .testTarget(
             name: "NetlinkTests", dependencies: ["Netlink", "Rules", "SystemCalls", "NamespaceSupport"]),
@@ -158,7 +164,7 @@ let package = Package(
             name: "KernelTests",
             dependencies: [
                 "DaemonSupport",
-                "Reconciler", "Netfilter", "Planner", "ConfigurationFile", "Rules", "API", "NamespaceSupport",
+                "Reconciler", "Netfilter", "Planner", "ConfigurationFile", "Rules", "API", "NamespaceSupport", "PacketSupport",
                 "RandomConfigurations",
             ],
             exclude: ["Golden"]),

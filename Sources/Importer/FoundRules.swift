@@ -57,7 +57,7 @@ package struct FoundRules: Sendable {
                     rules: chain.rules.enumerated().map { index, rule in
                         FoundRule(
                             table: id, chain: chain.name, number: index + 1, rule: rule,
-                            text: words?.popFirst() ?? printable(rule.iptablesSyntax))
+                            text: printable(words?.popFirst() ?? rule.iptablesSyntax))
                     })
             }
         }
