@@ -32,7 +32,9 @@ package struct AdoptionProof: Sendable {
         hookPosition: DaemonSettings.HookPosition
     ) throws(Refusal) {
         for original in originals { removed[original.table, default: [:]][original.chain, default: []].insert(original.number - 1) }
-        for id in TableID.ours {
+        // Where nothing of ours is or will be, and nothing goes, nothing can differ.
+        for id in TableID.ours
+        where removed[id] != nil || ruleset.tables[id] != nil || tables[id]?.contains(where: \.name.isOurs) == true {
             let before = AdoptionProof.whole(id, tables[id] ?? [])
             for hook in id.table.hooks { try prove(ruleset, id, hook, before, hookPosition) }
         }

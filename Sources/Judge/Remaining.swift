@@ -137,7 +137,7 @@ struct Remaining {
 
 extension Rule {
     /// The match, with conditions that have a memory or throw dice told apart from equal ones of other rules.
-    fileprivate func withOwnAnswers(_ place: String) -> RuleMatch {
+    fileprivate func withOwnAnswers(_ place: @autoclosure () -> String) -> RuleMatch {
         let names: Set<String> = [
             "limit", "hashlimit", "statistic", "recent", "quota", "quota2", "connlimit", "rateest", "nth", "random", "time",
             "connbytes", "bpf",
@@ -146,6 +146,7 @@ extension Rule {
         else {
             return match
         }
+        let place = place()
         var match = match
         match.conditions = match.conditions.map { condition in
             guard case .other(let other) = condition, names.contains(other.name) else { return condition }

@@ -37,7 +37,9 @@ struct Adoption {
         } catch {
             throw Failure(Adoption.advice(error, originals))
         }
-        let replacements = snapshots.values.map { Replacement(in: $0, removing: proof.removed[$0.id] ?? [:]) }
+        let replacements = snapshots.values.filter { proof.removed[$0.id] != nil || ruleset.tables[$0.id] != nil }.map {
+            Replacement(in: $0, removing: proof.removed[$0.id] ?? [:])
+        }
         do throws(ReconcileError) {
             outcome = try await Reconciler(configuration.daemon).reconcile(to: ruleset, replacing: replacements)
         } catch {
