@@ -30,6 +30,8 @@ package struct Metrics: Sendable, Hashable {
     package private(set) var drift: [String: UInt64] = [:]
     /// How often such differences were repaired.
     package private(set) var repairs: UInt64 = 0
+    /// How often another program held the xtables lock for longer than `lock-timeout`.
+    package private(set) var lockTimeouts: UInt64 = 0
     /// How often the file was read again and refused.
     package private(set) var refusedReloads: UInt64 = 0
     /// Whether the file was found right when it was last read.
@@ -62,6 +64,9 @@ package struct Metrics: Sendable, Hashable {
 
     /// Counts a repair.
     package mutating func countRepair() { repairs += 1 }
+
+    /// Counts a wait for the xtables lock that came to nothing.
+    package mutating func countLockTimeout() { lockTimeouts += 1 }
 
     /// Counts a repair that was undone.
     package mutating func countUndone() { undoneRepairs += 1 }

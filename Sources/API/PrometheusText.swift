@@ -75,6 +75,9 @@ package struct PrometheusText {
         family("fwmarkd_repairs_total", .counter, "How often such differences were repaired.") {
             $0.sample([:], Double(metrics.repairs))
         }
+        family("fwmarkd_lock_timeouts_total", .counter, "How often waiting for the xtables lock took longer than lock-timeout.") {
+            $0.sample([:], Double(metrics.lockTimeouts))
+        }
         family("fwmarkd_undone_repairs_total", .counter, "How often another program undid a repair within ten seconds.") {
             $0.sample([:], Double(metrics.undoneRepairs))
         }

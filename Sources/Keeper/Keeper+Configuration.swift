@@ -71,6 +71,7 @@ extension Keeper {
         showState { contents in
             contents.metrics.noteReload(isGood: false)
             contents.metrics.count(.reload, .failed, seconds: took.seconds, lockSeconds: nil)
+            if error.isBusy { contents.metrics.countLockTimeout() }
             contents.status.lastReconcile = ReconcileStatus(
                 trigger: .reload, time: Date.now, milliseconds: took.milliseconds, changes: 0, attempts: error.attempts,
                 error: error.description)

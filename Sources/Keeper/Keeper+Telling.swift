@@ -57,6 +57,7 @@ extension Keeper {
                 trigger: trigger, time: Date.now, milliseconds: took.milliseconds, changes: 0, attempts: error.attempts,
                 error: message)
             contents.metrics.count(trigger, .failed, seconds: took.seconds, lockSeconds: nil)
+            if error.isBusy { contents.metrics.countLockTimeout() }
         }
         guard state.life == .running else { return }
         if reportedError != message { record(.failed, message) }
