@@ -30,6 +30,7 @@ struct MarkSorting {
         self.hook = hook
         self.position = position
         classify()
+        leaveOutRepeated()
         leaveOutOverridden()
         repeat { leaveOutBlocked() } while leaveOutHalves()
     }
@@ -72,6 +73,20 @@ struct MarkSorting {
             return .failure(Reason("in OUTPUT a packet has no incoming interface and no MAC address"))
         }
         return .success(MarkCandidate(rule: item.rule, hook: hook, mark: mark, region: item.region))
+    }
+
+    /// Of rules for the same packets the last decides.
+    private mutating func leaveOutRepeated() {
+        var masks: [Region: UInt32] = [:]
+        for index in candidates.keys.sorted(by: >) {
+            guard let candidate = candidates[index] else { continue }
+            let later = masks[candidate.region] ?? 0
+            if candidate.mark.mask & ~later == 0 {
+                candidates[index] = nil
+                overridden.insert(index)
+            }
+            masks[candidate.region] = later | candidate.mark.mask
+        }
     }
 
     /// Takes later marks off earlier ones; where that has no words the earlier one stays.

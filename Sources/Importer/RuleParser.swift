@@ -109,6 +109,10 @@ struct RuleParser {
         case "-m", "--match":
             guard !isInverted, let name = argument() else { return false }
             modules.append(name)
+            if name == "ah", family == .ipv6 {
+                match.conditions.append(.other(.authenticationHeader))
+                return true
+            }
             if !RuleParser.typedModules.contains(name) { keep([]) }
             return true
         case "-c", "--set-counters": return argument() != nil && argument() != nil

@@ -79,6 +79,7 @@ extension Condition {
         case .addressRange(let side, let first, let last, let isInverted):
             return "-m iprange \(inverted(isInverted))--\(side == .source ? "src" : "dst")-range \(first)-\(last)"
         case .set(let index, _, _, let isInverted): return "[\(inverted(isInverted))set \(index)]"
+        case .other(.authenticationHeader): return "-m ah"
         case .other(let other): return "[\(printable(other.name))]"
         }
     }
@@ -126,6 +127,9 @@ extension AddressTypeMatch {
         var text = "-m addrtype"
         if source != 0 { text += " \(isSourceInverted ? "! " : "")--src-type \(list(source))" }
         if destination != 0 { text += " \(isDestinationInverted ? "! " : "")--dst-type \(list(destination))" }
+        // XT_ADDRTYPE_LIMIT_IFACE_IN and _OUT, <linux/netfilter/xt_addrtype.h>.
+        if limitFlags & 4 != 0 { text += " --limit-iface-in" }
+        if limitFlags & 8 != 0 { text += " --limit-iface-out" }
         return text
     }
 }

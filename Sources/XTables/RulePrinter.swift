@@ -150,6 +150,10 @@ extension KernelRule.Content {
     /// Whether the rule is known whole, so that its own words say all of it.
     fileprivate var hasWords: Bool {
         guard entry == nil, !rule.target.isOther else { return false }
+        // libxtables knows more protocols by name than our words do.
+        if let transport = rule.match.transport, !ProtocolMatch.names.contains(where: { $0.number == transport.number }) {
+            return false
+        }
         return rule.match.conditions.allSatisfy { condition in
             switch condition {
             case .other, .set: false

@@ -193,17 +193,17 @@ struct DaemonCommandTests {
         #expect(end.status == 0 && end.output == answer + "\n" && end.errors == "")
     }
 
-    @Test("A refused reload prints every fault and exits 1", arguments: [false, true])
+    @Test("A refused reload prints every error and exits 1", arguments: [false, true])
     func refused(_ asJSON: Bool) throws {
-        let faults = (1...3).map { FaultMessage(file: "f", line: $0, column: 1, path: "ftp", problem: "p", expected: "e") }
-        let answer = text(Problem.refused(faults))
+        let errors = (1...3).map { FileError(file: "f", line: $0, column: 1, path: "ftp", message: "p") }
+        let answer = text(Problem.refused(errors))
         let end = try run(
             "reload\(asJSON ? " --json" : "")", ["POST /v1/reload": { $0.answer(422, answer, type: Problem.mediaType) }])
         #expect(end.status == 1)
         #expect(end.output == (asJSON ? answer + "\n" : ""))
         let lines = [
-            "fwmarkctl: The configuration is refused: 3 faults; the rules in the kernel are unchanged",
-            "f:1:1: ftp: p; expected e", "f:2:1: ftp: p; expected e", "f:3:1: ftp: p; expected e",
+            "fwmarkctl: The configuration is refused: 3 errors; the rules in the kernel are unchanged",
+            "f:1:1: ftp: p", "f:2:1: ftp: p", "f:3:1: ftp: p",
         ]
         #expect(end.errorLines == (asJSON ? [] : lines))
     }

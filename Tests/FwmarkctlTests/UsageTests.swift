@@ -21,16 +21,16 @@ struct UsageTests {
             ("check --config", "Missing value for '--config"),
             ("render --format nft", "The value 'nft' is invalid for '--format"),
             ("render --family ipx", "The value 'ipx' is invalid for '--family"),
-            ("render --service web", "--service goes with the formats"),
+            ("render --service web", "--service does not go with the format iptables-save"),
             ("render --format vsftpd --family ipv4", "--family does not go with the format vsftpd"),
             ("remove --watch", "Unknown option '--watch'"),
             ("metrics --json", "Unknown option '--json'"),
             ("explain --protocol tcp --source 192.0.2.1:1", "Missing expected argument '--destination"),
-            ("explain --protocol tcp --source 192.0.2.1 --destination 192.0.2.2:1", "a port is missing"),
-            ("explain --protocol icmp --source 192.0.2.1:1 --destination 192.0.2.2", "icmp has no ports"),
-            ("explain --protocol tcp --source 192.0.2.1:1 --destination [2001:db8::1]:1", "different families"),
-            ("explain --protocol tcp --source 192.0.2.256:1 --destination 192.0.2.2:1", "is invalid for '--source"),
-            ("explain --protocol tcp --source 2001:db8::1:65536 --destination [2001:db8::1]:1", "is invalid for '--source"),
+            ("explain --protocol tcp --source 192.0.2.1 --destination 192.0.2.2:1", "the port is missing"),
+            ("explain --protocol icmp --source 192.0.2.1:1 --destination 192.0.2.2", "--source: the protocol has no ports"),
+            ("explain --protocol tcp --source 192.0.2.1:1 --destination [2001:db8::1]:1", "is not of the family of the source"),
+            ("explain --protocol tcp --source 192.0.2.256:1 --destination 192.0.2.2:1", "--source: invalid value"),
+            ("explain --protocol tcp --source 2001:db8::1:65536 --destination [2001:db8::1]:1", "--source: invalid value"),
         ])
     func wrongUsage(_ line: String, _ message: String) throws {
         let end = try program.run(line)

@@ -172,7 +172,7 @@ struct ImportCase {
                 sources: [10.0.0.0/8]
                 destination-tcp: [25]
                 out-interface: [eth0]
-                to: "192.0.2.1-192.0.2.3"
+                to: 192.0.2.1-192.0.2.3
 
             """),
     ]

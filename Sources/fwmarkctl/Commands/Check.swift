@@ -17,8 +17,9 @@ struct Check: ParsableCommand {
 
             Exit status: 0 no errors, 1 errors.
 
-            Examples:
-              fwmarkctl check --config ./fwmarkd.yaml
+            Example: fwmarkctl check --config ./fwmarkd.yaml
+
+            With --with:
               fwmarkctl check --with /tmp/new.yaml
               fwmarkctl check --with mail.yaml=%s        (for Ansible's validate)
             """)

@@ -46,7 +46,7 @@ struct Explain: ParsableCommand {
     var kernel = false
 
     func validate() throws {
-        do throws(InvalidParameter) { _ = try question() } catch { throw ValidationError("--\(error)") }
+        do throws(InvalidParameter) { _ = try question() } catch { throw ValidationError("--\(error.name): \(error.reason)") }
     }
 
     private func question() throws(InvalidParameter) -> PacketQuestion {
