@@ -118,7 +118,7 @@ let package = Package(
             exclude: ["bad-files.txt", "schema.py"]),
         .target(name: "ReferenceReader", dependencies: ["ConfigurationFile", "Rules", "CYAML"], path: "Tests/ReferenceReader"),
         .target(name: "RandomConfigurations", dependencies: ["ConfigurationFile", "Rules"], path: "Tests/RandomConfigurations"),
-        .testTarget(name: "PlannerTests", dependencies: ["RandomConfigurations", "Planner", "ConfigurationFile", "Rules"]),
+        .testTarget(name: "PlannerTests", dependencies: ["RandomConfigurations", "Planner", "Judge", "ConfigurationFile", "Rules"]),
         .systemLibrary(name: "CNamespaces", path: "Tests/CNamespaces"),
         .target(name: "NamespaceSupport", dependencies: ["CNamespaces", "Rules"], path: "Tests/NamespaceSupport"),
         .testTarget(name: "NetfilterTests", dependencies: ["Netfilter", "Rules", "NamespaceSupport"]),
@@ -142,7 +142,7 @@ let package = Package(
             dependencies: [
                 "Importer", "Planner", "ConfigurationFile", "RandomConfigurations", "Rules",
             ]),
-        .target(name: "PacketSupport", dependencies: ["NamespaceSupport", "Rules"], path: "Tests/PacketSupport"),
+        .target(name: "PacketSupport", dependencies: ["NamespaceSupport", "Judge", "Rules"], path: "Tests/PacketSupport"),
         .testTarget(
             name: "JudgeTests",
             dependencies: [
@@ -164,7 +164,8 @@ let package = Package(
             name: "KernelTests",
             dependencies: [
                 "DaemonSupport",
-                "Reconciler", "Netfilter", "Planner", "ConfigurationFile", "Rules", "API", "NamespaceSupport", "PacketSupport",
+                "Reconciler", "Netfilter", "Planner", "Judge", "ConfigurationFile", "Rules", "API", "NamespaceSupport",
+                "PacketSupport",
                 "RandomConfigurations",
             ],
             exclude: ["Golden"]),

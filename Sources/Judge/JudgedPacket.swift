@@ -22,6 +22,8 @@ package struct JudgedPacket: Sendable, Hashable {
     package var state: ConnectionStates? = .new
     /// The sender's hardware address.
     package var mac: MACAddress?
+    /// Whether it came in an Ethernet frame; false: by a tunnel, by lo, or from this machine, and no match of senders takes it.
+    package var isFromEthernet = true
     /// TCP's flags, as in its header.
     package var tcpFlags: UInt8?
     /// ICMP's type and code.

@@ -48,10 +48,11 @@ extension Condition {
             }
         case .mark(let match): packet.mark.matches(match)
         case .connectionMark(let match): packet.connectionMark.matches(match)
-        case .mac(let address, let isInverted): packet.mac.map { ($0 == address) != isInverted }
+        case .mac(let address, let isInverted): packet.isFromEthernet ? packet.mac.map { ($0 == address) != isInverted } : false
         case .connectionState(let states, let isInverted): fits(states, isInverted, packet.state)
         case .addressRange(let side, let first, let last, let isInverted):
             (side == .source ? packet.source : packet.destination).map { (first <= $0 && $0 <= last) != isInverted }
+        case .other(.authenticationHeader) where packet.answers[self] == nil: packet.protocolNumber.map { $0 == 51 }
         case .addressType, .set, .other: packet.answers[self]
         }
     }

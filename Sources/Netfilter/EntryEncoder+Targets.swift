@@ -52,8 +52,9 @@ extension EntryEncoder {
     }
 
     private mutating func append(_ operation: ConnectionMarkOperation) throws(NetfilterError) {
-        // struct xt_connmark_tginfo1: u32 ctmark, u32 ctmask, u32 nfmask, u8 mode.
-        let data = try appendHeader("CONNMARK", revision: 1, dataSize: MemoryLayout<xt_connmark_tginfo1>.size)
+        // struct xt_connmark_tginfo2: u32 ctmark, u32 ctmask, u32 nfmask, u8 shift_dir, u8 shift_bits, u8 mode. iptables has no words
+        // for the revision before.
+        let data = try appendHeader("CONNMARK", revision: 2, dataSize: MemoryLayout<xt_connmark_tginfo2>.size)
         let (mark, connectionMask, packetMask, mode) =
             switch operation {
             case .set(let value, let mask): (value, mask, UInt32.max, XT_CONNMARK_SET)
@@ -63,7 +64,7 @@ extension EntryEncoder {
         put(mark, at: data)
         put(connectionMask, at: data + 4)
         put(packetMask, at: data + 8)
-        bytes[data + 12] = UInt8(mode)
+        bytes[data + 14] = UInt8(mode)
     }
 
     private mutating func append(

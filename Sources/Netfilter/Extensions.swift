@@ -17,7 +17,7 @@ struct Extensions: OptionSet {
         (.match, "tcp", 0), (.match, "udp", 0), (.match, "sctp", 0), (.match, "multiport", 1), (.match, "comment", 0),
         (.match, "mark", 1), (.match, "connmark", 1), (.match, "mac", 0), (.match, "conntrack", 3), (.match, "icmp", 0),
         (.match, "addrtype", 1), (.match, "iprange", 1),
-        (.target, "MARK", 2), (.target, "CONNMARK", 1), (.target, "MASQUERADE", 0), (.target, "SNAT", 0), (.target, "CT", 2),
+        (.target, "MARK", 2), (.target, "CONNMARK", 2), (.target, "MASQUERADE", 0), (.target, "SNAT", 0), (.target, "CT", 2),
     ]
 
     init(rawValue: UInt32) { self.rawValue = rawValue }

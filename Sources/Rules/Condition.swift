@@ -41,6 +41,13 @@ package struct ExtensionBytes: Sendable, Hashable {
     }
 }
 
+extension ExtensionBytes {
+    /// `-m ah` of IPv6, any security parameter index: `struct ip6t_ah`, `<linux/netfilter_ipv6/ip6t_ah.h>`. To IPv6 tables the
+    /// protocol is what comes after all headers, of which AH is one: `-p ah` never matches there.
+    package static let authenticationHeader = ExtensionBytes(
+        name: "ah", revision: 0, bytes: [0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff] + [0, 0, 0, 0] + [0, 0, 0, 0])
+}
+
 /// Which of a packet's two addresses.
 package enum AddressSide: Sendable, Hashable, CaseIterable { case source, destination }
 

@@ -34,6 +34,9 @@ package struct InterfacePattern: Sendable, Hashable {
         self.isPrefix = true
     }
 
+    /// Whether it is `+`, which every interface matches.
+    package var isAny: Bool { isPrefix && name.isEmpty }
+
     /// Whether an interface of this name is meant.
     package func matches(_ interface: String) -> Bool { isPrefix ? interface.hasPrefix(name) : interface == name }
 

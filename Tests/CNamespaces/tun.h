@@ -17,4 +17,14 @@ static inline int fwmarkd_tun_attach(int descriptor, const char *name)
     return ioctl(descriptor, TUNSETIFF, &request);
 }
 
+/* The same for Ethernet frames. */
+static inline int fwmarkd_tap_attach(int descriptor, const char *name)
+{
+    struct ifreq request;
+    memset(&request, 0, sizeof request);
+    strncpy(request.ifr_name, name, IFNAMSIZ - 1);
+    request.ifr_flags = IFF_TAP | IFF_NO_PI;
+    return ioctl(descriptor, TUNSETIFF, &request);
+}
+
 #endif

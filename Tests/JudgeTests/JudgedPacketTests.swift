@@ -35,7 +35,7 @@ struct JudgedPacketTests {
         }
 
         /// The mark that each packet has at its end; nil for one that was dropped.
-        func marks(_ packets: [Packet]) throws -> [UInt32?] {
+        func marks(_ packets: [JudgedPacket]) throws -> [UInt32?] {
             var marks = [UInt32?](repeating: nil, count: packets.count)
             func receive() throws {
                 for receiver in receivers {
@@ -55,29 +55,20 @@ struct JudgedPacketTests {
     }
 
     /// Packets of new flows, at and around the edges of what the rules ask for.
-    private static func packets(_ count: Int, _ numbers: inout SeededNumbers, _ flow: inout UInt16) throws -> [Packet] {
+    private static func packets(_ count: Int, _ numbers: inout SeededNumbers, _ flow: inout UInt16) throws -> [JudgedPacket] {
         func pick<Value>(_ values: [Value]) -> Value { values[Int(numbers.next() % UInt64(values.count))] }
         return try (0..<count).map { _ in
             flow &+= 1
-            var packet = Packet(
-                protocolNumber: pick([6, 6, 17, TestPacket.portless]), source: try Address(parsing: pick(ForeignTables.addresses)),
-                sourcePort: 1_024 + flow,
-                destination: try Address(parsing: pick(ForeignTables.addresses + ["203.0.113.79", "8.8.8.8"])),
-                destinationPort: pick(ForeignTables.ports + [22, 9_999, 20_001]), inInterface: pick(interfaces))
-            if packet.protocolNumber == TestPacket.portless { (packet.sourcePort, packet.destinationPort) = (0, 0) }
+            var packet = JudgedPacket(.ipv4)
+            packet.protocolNumber = pick([6, 6, 17, TestPacket.portless])
+            packet.source = try Address(parsing: pick(ForeignTables.addresses))
+            packet.sourcePort = 1_024 + flow
+            packet.destination = try Address(parsing: pick(ForeignTables.addresses + ["203.0.113.79", "8.8.8.8"]))
+            packet.destinationPort = pick(ForeignTables.ports + [22, 9_999, 20_001])
+            (packet.inInterface, packet.outInterface) = (pick(interfaces), "")
+            if packet.protocolNumber == TestPacket.portless { (packet.sourcePort, packet.destinationPort) = (nil, nil) }
             return packet
         }
-    }
-
-    private static func judged(_ packet: Packet) -> JudgedPacket {
-        var judged = JudgedPacket(packet.destination.family)
-        (judged.source, judged.destination) = (packet.source, packet.destination)
-        judged.protocolNumber = packet.protocolNumber
-        if packet.protocolNumber != TestPacket.portless {
-            (judged.sourcePort, judged.destinationPort) = (packet.sourcePort, packet.destinationPort)
-        }
-        (judged.inInterface, judged.outInterface) = (packet.inInterface, "")
-        return judged
     }
 
     @Test("The judge's answer is the kernel's, rule by rule and mark by mark", arguments: 0..<4 as Range<UInt64>)
@@ -95,7 +86,7 @@ struct JudgedPacketTests {
                 let judge = Judge(tables: [TableID(.ipv4, .mangle): chains])
                 let packets = try Self.packets(200, &tables.numbers, &flow).filter { $0.protocolNumber != TestPacket.portless }
                 for (packet, mark) in zip(packets, try bench.marks(packets)) {
-                    let answer = judge.judge(Self.judged(packet), at: .prerouting)
+                    let answer = judge.judge(packet, at: .prerouting)
                     all += 1
                     guard let verdict = answer.verdict.value, let judgedMark = answer.mark.value else {
                         unknown += 1
@@ -145,7 +136,7 @@ struct JudgedPacketTests {
                 adopted += 1
                 // New flows, else connections would tell of those before.
                 var again = packets
-                for index in again.indices { again[index].sourcePort = again[index].sourcePort &+ 30_000 }
+                for index in again.indices { again[index].sourcePort = again[index].sourcePort.map { $0 &+ 30_000 } }
                 #expect(try bench.marks(again) == marksBefore, "seed \(seed)\n\(dump)\n\(imported.text)")
             }
             #expect(adopted * 2 >= withRules && adopted > 0, "\(adopted) of \(withRules) were adopted")

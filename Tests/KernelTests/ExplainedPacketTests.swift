@@ -1,5 +1,6 @@
 import ConfigurationFile
 import Foundation
+import Judge
 import NamespaceSupport
 import PacketSupport
 import Netfilter
@@ -13,59 +14,108 @@ import Testing
 struct ExplainedPacketTests {
     /// The interfaces of a namespace, each with a name that some of the random configurations mean.
     private static let interfaces = ["eth0", "eth1", "wan0"]
+    private static let protocolNumbers: [UInt8] = [6, 17, 132, 1, 58, 47, 50, TestPacket.authentication, TestPacket.portless]
+    /// Of twelve packets how many: seven come in frames, one is a further fragment, four are the namespace's own.
+    private static let packets: UInt16 = ProcessInfo.processInfo.environment["FWMARKD_TEST_LONG"] == "1" ? 1000 : 240
 
     @Test(
-        "Marks: random configurations, each as plain list and as tree, 800 random packets through each of both",
-        arguments: 0..<4 as Range<UInt64>)
-    func marks(_ part: UInt64) async throws {
-        var marked = 0
-        for seed in part * 4..<part * 4 + 4 { marked += try await marks(seed: seed) }
-        #expect(marked > 600, "of 6,400 packets too few met a rule")
+        "Marks: random configurations with every word, each as plain list and as tree; packets in frames, fragments, and the director's own",
+        arguments: 0..<6 as Range<UInt64>)
+    func marks(_ seed: UInt64) async throws {
+        let marked = try await marked(seed: seed)
+        #expect(marked > 40, "too few of the packets met a rule")
     }
 
+    /// Sends packets through each layout, and compares marks one by one, and counters rule by rule.
+    ///
     /// - Returns: how many packets were marked.
-    private func marks(seed: UInt64) async throws -> Int {
+    private func marked(seed: UInt64) async throws -> Int {
         try await NetworkNamespace.run { namespace in
-            var random = RandomConfiguration(seed: seed)
-            let configuration = random.configuration(services: 50, masquerades: 0, allowsConflicts: seed % 4 == 0)
-            let devices = try Self.interfaces.map { try TunnelDevice($0) }
+            let configuration = Self.configuration(seed)
+            let devices = try Self.interfaces.map { try TunnelDevice($0, hasFrames: true) }
             try namespace.takeEverything(Self.interfaces)
             var numbers = SeededNumbers(seed)
             var marked = 0
             // A rule before ours that gives every packet a mark, of which a mark of ours under a mask leaves the rest.
             let before: UInt32 = seed % 2 == 0 ? 0 : 0xa5c3_96f0
             for layout in [Planner.Layout.plain, .tree] {
-                let ruleset = Planner.ruleset(for: configuration, layout: layout)
-                _ = try await Reconciler(KernelTables(lockPath: namespace.lockPath)).reconcile(to: ruleset)
-                let explainer = Explainer(ruleset)
-                for family in Family.allCases {
-                    let foreign = ["\(family.command)-legacy", "-t", "mangle", "-I", "PREROUTING", "-j", "MARK", "--set-mark"]
-                    if before != 0 { try namespace.run(foreign + ["\(before)"]) }
-                    let packets = RandomPackets(ruleset, TableID(family, .mangle))
+                let plan = Planner.plan(for: configuration, layout: layout)
+                let tables = KernelTables(lockPath: namespace.lockPath)
+                _ = try await Reconciler(tables).reconcile(to: Ruleset())
+                _ = try await Reconciler(tables).reconcile(to: plan.ruleset)
+                for family in Family.allCases where plan.ruleset.tables[TableID(family, .mangle)] != nil {
+                    let id = TableID(family, .mangle)
+                    let judge = Judge(tables: try tables.snapshot(id).map { [id: $0.chains.map(\.chain)] } ?? [:])
+                    var met: [Place: UInt64] = [:]
                     let receivers = try Self.protocolNumbers.map { try MarkReceiver(family, $0) }
-                    var sent: [UInt16: Packet] = [:]
-                    for number in 0..<400 as Range<UInt16> {
+                    let sender = try PacketSender(family, mark: before)
+                    let packets = RandomPackets(plan.ruleset, id)
+                    var sent: [UInt16: (packet: JudgedPacket, mark: UInt32)] = [:]
+                    for number in 0..<Self.packets {
                         var packet = packets.next(&numbers)
+                        let isOwn = number % 12 < 4
+                        // Of an IPv6 fragment after the first nobody can tell whether it has an authentication header.
+                        packet.isFurtherFragment = number % 12 == 4 && packet.protocolNumber != TestPacket.authentication
+                        packet.mark = PartialMark(isOwn ? before : 0)
                         let device = devices.randomElement(using: &numbers) ?? devices[0]
+                        packet.mac = MACAddress(bits: 0x0200_5e10_0000 + UInt64.random(in: 1...4, using: &numbers))
                         packet.inInterface = device.name
-                        packet.mark = before
-                        sent[number] = packet
-                        try device.write(TestPacket(packet: packet, number: number).bytes)
+                        let path = Path(packet, isOwn: isOwn, judge)
+                        for place in path.places { met[place, default: 0] += 1 }
+                        // A raw socket takes no ICMPv6 with a wrong checksum: counters alone tell of these.
+                        if packet.isFurtherFragment == false, packet.protocolNumber != 58 { sent[number] = (packet, path.mark) }
+                        let bytes = TestPacket(packet: packet, number: number)
+                        if isOwn, let destination = packet.destination {
+                            try sender.send(bytes.bytes, to: destination)
+                        } else {
+                            try device.write(bytes.frame)
+                        }
                         for receiver in receivers {
                             while let (bytes, mark) = try receiver.receive() {
-                                guard let number = TestPacket.number(of: bytes), let packet = sent.removeValue(forKey: number)
+                                guard let number = TestPacket.number(of: bytes),
+                                    let (packet, wanted) = sent.removeValue(forKey: number)
                                 else { continue }
-                                let wanted = explainer.traversal(of: packet, in: .mangle).mark
-                                #expect(mark == wanted, "\(layout) \(packet)")
-                                if mark != before { marked += 1 }
+                                #expect(mark == wanted, "seed \(seed) \(layout) own: \(isOwn) \(packet)")
+                                if mark != packet.mark.value { marked += 1 }
                             }
                         }
                     }
                     #expect(sent.isEmpty, "\(layout): \(sent.count) packets were lost: \(sent.values.first.debugDescription)")
+                    let counted = try Self.counters(tables, id)
+                    for place in Set(met.keys).union(counted.keys) {
+                        let (explained, count) = (met[place] ?? 0, counted[place] ?? 0)
+                        // IPv6 has packets of the kernel's own on its links, and answers to some that came by lo.
+                        if family == .ipv4 ? explained == count : explained <= count { continue }
+                        Issue.record(
+                            "seed \(seed) \(layout) \(id) \(place): explained \(explained), counted \(count)")
+                    }
                 }
             }
             return marked
         }
+    }
+
+    /// A configuration without translations, so that no connection is tracked and fragments are met as they come.
+    ///
+    /// Packets of the director itself come in by lo as well, where nobody has a hardware address.
+    private static func configuration(_ seed: UInt64) -> Configuration {
+        var random = RandomConfiguration(seed: seed)
+        var configuration = random.configuration(services: 50, masquerades: 0, allowsConflicts: false)
+        for index in configuration.ftp.indices where configuration.ftp[index].forwarding == .nat {
+            configuration.ftp[index].active = nil
+        }
+        return configuration
+    }
+
+    /// How many packets each of our rules has counted; only those of some.
+    private static func counters(_ tables: KernelTables, _ id: TableID) throws -> [Place: UInt64] {
+        var counters: [Place: UInt64] = [:]
+        for chain in try tables.snapshot(id)?.chains ?? [] where chain.name.isOurs {
+            for (index, rule) in chain.rules.enumerated() where rule.counters.packets > 0 {
+                counters[Place(chain: chain.name, number: index + 1)] = rule.counters.packets
+            }
+        }
+        return counters
     }
 
     @Test(
@@ -84,16 +134,18 @@ struct ExplainedPacketTests {
             let configuration = random.configuration(services: 10, masquerades: 16, allowsConflicts: false)
             let inside = try TunnelDevice("inside")
             let devices = try Self.interfaces.map { try TunnelDevice($0) }
-            let ruleset = Planner.ruleset(for: configuration, layout: layout)
+            let ruleset = Planner.plan(for: configuration, layout: layout).ruleset
             _ = try await Reconciler(KernelTables(lockPath: namespace.lockPath)).reconcile(to: ruleset)
             let own = try namespace.forward(from: inside.name, to: Self.interfaces)
-            let explainer = Explainer(ruleset)
             var numbers = SeededNumbers(seed)
             var number: UInt16 = 0
             var translated = 0
             for family in Family.allCases where ruleset.tables[TableID(family, .nat)] != nil {
-                let packets = RandomPackets(ruleset, TableID(family, .nat))
-                var portless: Set<Address> = []
+                let id = TableID(family, .nat)
+                let packets = RandomPackets(ruleset, id)
+                let judge = Judge(
+                    tables: try KernelTables(lockPath: namespace.lockPath).snapshot(id).map { [id: $0.chains.map(\.chain)] } ?? [:])
+                var portless: Set<Address?> = []
                 for (index, device) in devices.enumerated() {
                     try namespace.run(["ip", family == .ipv4 ? "-4" : "-6", "route", "replace", "default", "dev", device.name])
                     for _ in 0..<70 {
@@ -102,19 +154,23 @@ struct ExplainedPacketTests {
                         // Every packet begins a flow of its own: conntrack translates the second of a flow as the first.
                         packet.destinationPort = 20000 + number
                         packet.outInterface = device.name
-                        if packet.transport == nil, !portless.insert(packet.destination).inserted { continue }
+                        guard let transport = packet.protocolNumber, [6, 17, 132, TestPacket.portless].contains(transport) else {
+                            continue
+                        }
+                        if transport == TestPacket.portless, !portless.insert(packet.destination).inserted { continue }
                         try inside.write(TestPacket(packet: packet, number: number).bytes)
-                        let wanted: Address? =
-                            switch explainer.traversal(of: packet, in: .nat).end {
-                            case .translated(.masquerade): own[index][family]
-                            case .translated(.address(let address)): address
-                            default: packet.source
+                        let unchanged = packet.source ?? own[index][family] ?? Address(family: family, bits: 0)
+                        let wanted: ClosedRange<Address> =
+                            switch judge.judge(packet, at: .postrouting, only: .nat).translation {
+                            case .known(.masquerade): (own[index][family] ?? unchanged)...(own[index][family] ?? unchanged)
+                            case .known(.source(let range)): range.first...range.last
+                            default: unchanged...unchanged
                             }
                         var source: Address?
                         while source == nil, let bytes = try device.read(milliseconds: 1000) {
                             if TestPacket.number(of: bytes) == number { source = TestPacket.source(of: bytes) }
                         }
-                        #expect(source == wanted, "\(packet)")
+                        #expect(source.map(wanted.contains) == true, "\(packet)")
                         if source != packet.source { translated += 1 }
                     }
                 }
@@ -122,76 +178,33 @@ struct ExplainedPacketTests {
             return translated
         }
     }
-
-    private static let protocolNumbers = TransportProtocol.allCases.map(\.number) + [TestPacket.portless]
 }
 
-/// Packets about what a table's rules are about: the first and the last address and port that one of them means, those right
-/// beside them, and some within. One half is what the rule asks for in everything else as well.
-private struct RandomPackets {
-    private let family: Family
-    private let rules: [Rule]
-    private let all: Prefix
+/// A rule's place in a table.
+private struct Place: Hashable {
+    let chain: ChainName
+    let number: Int
+}
 
-    init(_ ruleset: Ruleset, _ id: TableID) {
-        family = id.family
-        let found = (ruleset.tables[id] ?? []).flatMap(\.rules)
-        rules = found.isEmpty ? [Rule(target: .accept)] : found
-        all = Prefix(containing: Address(family: id.family, bits: 0), length: 0)
-    }
+/// A packet's way through the hooks: OUTPUT and again from PREROUTING by lo for the namespace's own, then INPUT. A further
+/// fragment waits for the others before INPUT.
+private struct Path {
+    private(set) var mark: UInt32
+    private(set) var places: [Place] = []
 
-    func next(_ numbers: inout SeededNumbers) -> Packet {
-        let rule = any(&numbers)
-        let other = Bool.random(using: &numbers) ? rule : any(&numbers)
-        let transport = TransportProtocol.allCases.randomElement(using: &numbers)
-        return Packet(
-            Int.random(in: 0..<8, using: &numbers) == 0 ? nil : other.transport?.transport ?? transport,
-            source: address(rule.source, &numbers), sourcePort: port(other, &numbers),
-            destination: address(rule.destination, &numbers), destinationPort: port(other, &numbers))
-    }
-
-    private func any(_ numbers: inout SeededNumbers) -> Rule { rules.randomElement(using: &numbers) ?? rules[0] }
-
-    private func port(_ rule: Rule, _ numbers: inout SeededNumbers) -> UInt16 {
-        let range: PortRange =
-            switch rule.transport?.ports {
-            case .source(let range), .destination(let range): range
-            case .sources(let ranges), .destinations(let ranges): ranges.randomElement(using: &numbers) ?? .all
-            case .any, nil: .all
-            }
-        return switch Int.random(in: 0..<8, using: &numbers) {
-        case 0: range.lower &- 1
-        case 1: range.upper &+ 1
-        case 2, 3: range.upper
-        case 4, 5: range.lower
-        default: .random(in: range.lower...range.upper, using: &numbers)
+    init(_ packet: JudgedPacket, isOwn: Bool, _ judge: Judge) {
+        var packet = packet
+        if isOwn {
+            packet.isFromEthernet = false
+            packet.inInterface = "lo"
         }
-    }
-
-    private func address(_ match: AddressMatch?, _ numbers: inout SeededNumbers) -> Address {
-        var prefix = match?.prefix ?? all
-        while true {
-            let (first, last) = (prefix.address.bits, prefix.last.bits)
-            let bits: UInt128 =
-                switch Int.random(in: 0..<8, using: &numbers) {
-                case 0: first &- 1
-                case 1: last &+ 1
-                case 2, 3: last
-                case 4, 5: .random(in: first...last, using: &numbers)
-                default: first
-                }
-            let address = Address(family: family, bits: bits)
-            if isOrdinary(address) { return address }
-            prefix = all
-        }
-    }
-
-    /// Whether the address may stand in a packet between hosts. Others are thrown away by the kernel before or behind the
-    /// tables: 0.0.0.0/8, 127.0.0.0/8, multicast; the like of IPv6, link-local and mapped addresses.
-    private func isOrdinary(_ address: Address) -> Bool {
-        switch family {
-        case .ipv4: ![0, 127].contains(address.bits >> 24) && address.bits >> 24 < 224
-        case .ipv6: address.bits >> 48 != 0 && address.bits >> 120 < 0xfe
+        mark = packet.mark.value
+        for hook in (isOwn ? [.output] : []) + [Hook.prerouting, .input] {
+            if hook == .input, packet.isFurtherFragment == true { break }
+            let judgement = judge.judge(packet, at: hook, only: .mangle)
+            places += judgement.steps.filter(\.chain.isOurs).map { Place(chain: $0.chain, number: $0.number) }
+            mark = judgement.mark.value ?? 0
+            packet.mark = PartialMark(mark)
         }
     }
 }

@@ -10,7 +10,7 @@ import Synchronization
 /// Reads a configuration and plans its rules.
 func ruleset(of text: String) throws -> Ruleset {
     let loaded = try Configuration.load([ConfigurationText(path: "test.yaml", bytes: Array(text.utf8))])
-    return Planner.ruleset(for: loaded.configuration)
+    return Planner.plan(for: loaded.configuration).ruleset
 }
 
 extension NetworkNamespace {
@@ -41,6 +41,8 @@ struct CountingTables: RuleStore {
     struct Prepared: PreparedCommit {
         let table: PreparedTable
         let commits: CommitCount
+
+        var leftOut: [LeftOutEdit] { table.leftOut }
 
         func commit() throws(NetfilterError) {
             commits.add()

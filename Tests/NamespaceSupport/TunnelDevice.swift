@@ -9,18 +9,20 @@ package final class TunnelDevice: Sendable {
     private let descriptor: CInt
 
     /// An interface of the calling thread's network namespace; it is not up yet.
-    package init(_ name: String) throws {
+    ///
+    /// - Parameter hasFrames: whether Ethernet frames come in and leave, and not bare IP packets.
+    package init(_ name: String, hasFrames: Bool = false) throws {
         self.name = name
         descriptor = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw Failure("/dev/net/tun: \(String(cString: strerror(errno)))") }
-        guard fwmarkd_tun_attach(descriptor, name) == 0 else {
+        guard (hasFrames ? fwmarkd_tap_attach : fwmarkd_tun_attach)(descriptor, name) == 0 else {
             throw Failure("making the interface \(name): \(String(cString: strerror(errno)))")
         }
     }
 
     deinit { close(descriptor) }
 
-    /// Lets an IP packet come in; the kernel is done with it when the call returns.
+    /// Lets an IP packet or a frame come in; the kernel is done with it when the call returns.
     package func write(_ packet: [UInt8]) throws {
         let count = packet.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
         guard count == packet.count else { throw Failure("writing to \(name): \(String(cString: strerror(errno)))") }

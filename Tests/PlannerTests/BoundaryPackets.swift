@@ -1,3 +1,4 @@
+import Judge
 import Rules
 
 /// One packet of each interval between two neighbouring boundaries that some of the rules have, in every combination: no rule can tell
@@ -13,7 +14,7 @@ struct BoundaryPackets {
         self.rules = Array(Set(rules.map(\.match)))
     }
 
-    func forEach(_ body: (Packet) -> Void) {
+    func forEach(_ body: (JudgedPacket) -> Void) {
         for source in addresses(rules, \.source) {
             let ofSource = rules.filter { $0.source?.matches(source) ?? true }
             for destination in addresses(ofSource, \.destination) {
@@ -21,12 +22,9 @@ struct BoundaryPackets {
                 for number in protocols(ofBoth) {
                     let ofAll = ofBoth.filter { $0.transport?.matches(number) ?? true }
                     for port in ports(ofAll) {
-                        let packet = Packet(
-                            protocolNumber: number, source: source, sourcePort: port, destination: destination,
-                            destinationPort: port)
-                        vary(packet, ofAll, body)
+                        vary(packet(number, source, destination, port), ofAll, body)
                     }
-                    var fragment = Packet(protocolNumber: number, source: source, destination: destination)
+                    var fragment = packet(number, source, destination, 0)
                     fragment.isFurtherFragment = true
                     vary(fragment, ofAll, body)
                 }
@@ -34,23 +32,30 @@ struct BoundaryPackets {
         }
     }
 
+    private func packet(_ number: UInt8, _ source: Address, _ destination: Address, _ port: UInt16) -> JudgedPacket {
+        var packet = JudgedPacket(id.family)
+        (packet.protocolNumber, packet.source, packet.destination) = (number, source, destination)
+        (packet.sourcePort, packet.destinationPort) = (port, port)
+        return packet
+    }
+
     /// The packet by each interface, from each sender, with each mark that a rule asks for, and by and with others.
-    private func vary(_ packet: Packet, _ rules: [RuleMatch], _ body: (Packet) -> Void) {
+    private func vary(_ packet: JudgedPacket, _ rules: [RuleMatch], _ body: (JudgedPacket) -> Void) {
         let asksInterface = rules.contains { $0.inInterface != nil || $0.outInterface != nil }
         let conditions = rules.flatMap(\.conditions)
-        var senders: [Packet.Sender] = [.none]
+        var senders: [MACAddress?] = [nil]
         var marks: Set<UInt32> = [0]
         var connectionMarks: Set<UInt32> = [0]
         for condition in conditions {
             switch condition {
-            case .mac(let address, _): senders += senders.contains(.address(address)) ? [] : [.address(address)]
+            case .mac(let address, _): senders += senders.contains(address) ? [] : [address]
             case .mark(let match): marks.insert(match.value | ~match.mask & 0x5a5a_5a5a)
             case .connectionMark(let match): connectionMarks.insert(match.value | ~match.mask & 0xa5a5_a5a5)
             default: break
             }
         }
-        if senders.count > 1 { senders.append(.address(MACAddress(bits: 0x0200_5e99_0000))) }
-        if hook == .output { senders = [.none] }
+        if senders.count > 1 { senders.append(MACAddress(bits: 0x0200_5e99_0000)) }
+        if hook == .output { senders = [nil] }
         for interface in asksInterface && hook != .output ? ["eth0", "eth1", "eth2", "wan0", "lo"] : [hook == .output ? "" : "lo"] {
             for sender in senders {
                 for mark in marks {
@@ -58,9 +63,10 @@ struct BoundaryPackets {
                         var packet = packet
                         packet.inInterface = hook == .output || hook == .postrouting ? "" : interface
                         packet.outInterface = hook == .postrouting ? interface : ""
-                        packet.sender = sender
-                        packet.mark = mark
-                        packet.connectionMark = connectionMark
+                        packet.mac = sender
+                        packet.isFromEthernet = sender != nil
+                        packet.mark = PartialMark(mark)
+                        packet.connectionMark = PartialMark(connectionMark)
                         body(packet)
                     }
                 }

@@ -1,4 +1,5 @@
 import ConfigurationFile
+import Judge
 import RandomConfigurations
 import Rules
 import Testing
@@ -58,17 +59,17 @@ struct DispatchTreeTests {
     @Test("The picture in docs/dispatch-tree.md")
     func documentedPicture() throws {
         let addresses = (1...62 as ClosedRange<UInt32>).map { Address(ipv4: 0xcb00_7100 + $0) }
-        let explainer = Explainer(Planner.plan(for: try services(addresses)).ruleset)
-        let traversal = explainer.traversal(of: packet(to: addresses[21]), in: .mangle)
-        #expect(traversal.rulesMet == 1 + 2 + 16)
+        let walk = PacketWalk(Planner.plan(for: try services(addresses)))
+        let judgement = walk.judge(packet(to: addresses[21]))
+        #expect(walk.rulesMet(judgement) == 1 + 2 + 16)
         #expect(
-            traversal.steps.map { "\($0.chain) \($0.number) \($0.rule.iptablesSyntax)" } == [
+            judgement.steps.dropFirst().map { "\($0.chain) \($0.number) \($0.rule.iptablesSyntax)" } == [
                 "fwmarkd-mark 1 -p tcp -m tcp --dport 80 -g fwmarkd-m-root",
                 "fwmarkd-m-root 2 -d 203.0.113.16/28 -g fwmarkd-m-cb007110-28",
                 "fwmarkd-m-cb007110-28 7 -d 203.0.113.22/32 -m comment --comment s -j MARK --set-xmark 0x50/0xffffffff",
             ])
-        #expect(explainer.traversal(of: packet(to: Address(ipv4: 0x0808_0808)), in: .mangle).rulesMet == 1 + 4)
-        #expect(explainer.traversal(of: packet(to: addresses[21], 81), in: .mangle).rulesMet == 1)
+        #expect(walk.rulesMet(packet(to: Address(ipv4: 0x0808_0808))) == 1 + 4)
+        #expect(walk.rulesMet(packet(to: addresses[21], 81)) == 1)
     }
 
     @Test("A translation that comes after those for smaller prefixes is met after them: the ways down are jumps")
@@ -104,14 +105,14 @@ struct DispatchTreeTests {
     func logarithm(_ layout: Int) throws {
         for count in [100, 1000, 10_000] as [UInt32] {
             let addresses = (0..<count).map { Address(ipv4: DispatchTreeTests.layouts[layout]($0)) }
-            let explainer = Explainer(Planner.plan(for: try services(addresses)).ruleset)
+            let walk = PacketWalk(Planner.plan(for: try services(addresses)))
             var levels = 0
             while 1 << (4 * levels) < count { levels += 1 }
             for address in stride(from: 0, to: addresses.count, by: 37).map({ addresses[$0] }) {
-                let traversal = explainer.traversal(of: packet(to: address), in: .mangle)
-                #expect(traversal.mark == 80)
-                #expect(traversal.rulesMet <= 16 * levels + 17, "\(address) of \(count)")
-                #expect(explainer.traversal(of: packet(to: address, 81), in: .mangle).rulesMet == 1)
+                let judgement = walk.judge(packet(to: address))
+                #expect(judgement.mark.value == 80)
+                #expect(walk.rulesMet(judgement) <= 16 * levels + 17, "\(address) of \(count)")
+                #expect(walk.rulesMet(packet(to: address, 81)) == 1)
             }
         }
     }
@@ -125,13 +126,13 @@ struct DispatchTreeTests {
             Service(name: "s\($0)", mark: mark, addresses: Selection([Prefix(address)]), traffic: Traffic(tcp: [PortRange($0)]))
         }
         let plan = Planner.plan(for: Configuration(services: services))
-        let explainer = Explainer(plan.ruleset)
+        let walk = PacketWalk(plan)
         for port in stride(from: 0, to: ports.count, by: 17).map({ ports[$0] }) {
-            let traversal = explainer.traversal(of: packet(to: address, port), in: .mangle)
-            let step = try #require(traversal.steps.last)
+            let judgement = walk.judge(packet(to: address, port))
+            let step = try #require(judgement.steps.last)
             #expect(plan.owners.owner(in: TableID(.ipv4, .mangle), chain: step.chain, number: step.number) == "s\(port)")
-            #expect(traversal.rulesMet <= 70)
-            #expect(explainer.traversal(of: packet(to: address, port + 1), in: .mangle).mark == 0)
+            #expect(walk.rulesMet(judgement) <= 70)
+            #expect(walk.judge(packet(to: address, port + 1)).mark.value == 0)
         }
         #expect(plan.ruleset.ruleCount <= 5000 * 6 / 5)
     }
@@ -205,7 +206,10 @@ struct DispatchTreeTests {
             })
     }
 
-    private func packet(to address: Address, _ port: UInt16 = 80) -> Packet {
-        Packet(.tcp, source: Address(ipv4: 1), destination: address, destinationPort: port)
+    private func packet(to address: Address, _ port: UInt16 = 80) -> JudgedPacket {
+        var packet = JudgedPacket(.ipv4)
+        (packet.protocolNumber, packet.source, packet.sourcePort) = (6, Address(ipv4: 1), 1)
+        (packet.destination, packet.destinationPort) = (address, port)
+        return packet
     }
 }

@@ -1,4 +1,5 @@
 import ConfigurationFile
+import Judge
 import Planner
 import RandomConfigurations
 import Rules
@@ -40,7 +41,7 @@ struct EquivalenceTests {
     private func compare(_ configuration: Configuration, _ comment: Comment) {
         let plans = [Planner.Layout.plain, .tree].map { Planner.plan(for: configuration, layout: $0) }
         #expect(plans[0].ruleset.tables.keys == plans[1].ruleset.tables.keys, comment)
-        let explainers = plans.map { Explainer($0.ruleset) }
+        let judges = plans.map { Judge($0) }
         let meaning = Meaning(configuration: configuration)
         for id in TableID.ours {
             let rules = plans.flatMap { ($0.ruleset.tables[id] ?? []).flatMap(\.rules) }
@@ -48,8 +49,8 @@ struct EquivalenceTests {
                 var differences = 0
                 BoundaryPackets(id, hook, rules).forEach { packet in
                     let wanted = Outcome(meaning, packet, id.table, hook)
-                    for (plan, explainer) in zip(plans, explainers) {
-                        let got = Outcome(explainer.traversal(of: packet, in: id.table, at: hook), plan.owners, id)
+                    for (plan, judge) in zip(plans, judges) {
+                        let got = Outcome(judge.judge(packet, at: hook, only: id.table), plan.owners, id)
                         guard got != wanted else { continue }
                         differences += 1
                         if differences == 1 { Issue.record("\(comment): \(id) \(hook): \(packet): wanted \(wanted), got \(got)") }
@@ -62,18 +63,19 @@ struct EquivalenceTests {
 
 /// What a table does to a packet.
 private struct Outcome: Equatable {
-    var end = Traversal.End.continues
-    var mark: UInt32
-    var connectionMark: UInt32
+    var translation = Judgement.Translation.none
+    /// Nil: not known, which nothing here is.
+    var mark: UInt32?
+    var connectionMark: UInt32?
     var hasHelper = false
     /// Whose rules did something, each once for each rule, in the order of names: so counters are right.
     var names: [String] = []
 
-    init(_ traversal: Traversal, _ owners: Owners, _ id: TableID) {
-        end = traversal.end
-        mark = traversal.mark
-        connectionMark = traversal.packet.connectionMark ?? 0
-        for step in traversal.steps {
+    init(_ judgement: Judgement, _ owners: Owners, _ id: TableID) {
+        translation = judgement.translation.value ?? .source(SourceRange(Address(ipv4: 0)))
+        mark = judgement.mark.value
+        connectionMark = judgement.connectionMark.value
+        for step in judgement.steps {
             switch step.rule.target {
             case .helper(let name): hasHelper = name == "ftp"
             case .mark, .masquerade, .sourceNAT, .accept: break
@@ -85,9 +87,9 @@ private struct Outcome: Equatable {
         if id.table == .raw { names = [] }
     }
 
-    init(_ meaning: Meaning, _ packet: Packet, _ table: Table, _ hook: Hook) {
-        mark = packet.mark ?? 0
-        connectionMark = packet.connectionMark ?? 0
+    init(_ meaning: Meaning, _ packet: JudgedPacket, _ table: Table, _ hook: Hook) {
+        mark = packet.mark.value
+        connectionMark = packet.connectionMark.value
         switch table {
         case .raw: hasHelper = meaning.hasHelper(packet)
         case .nat:
@@ -95,19 +97,22 @@ private struct Outcome: Equatable {
             names = [translation.name]
             let options = TranslationOptions(isFullyRandom: translation.isRandom)
             switch translation.to {
-            case .masquerade: end = .translated(.masquerade(options))
-            case .addresses(let first, let last): end = .translated(.sourceNAT(SourceRange(first, last, options: options)))
-            case .unchanged: end = .accepted
+            case .masquerade: self.translation = .masquerade(options)
+            case .addresses(let first, let last): self.translation = .source(SourceRange(first, last, options: options))
+            case .unchanged: break
             case .virtualAddresses(let addresses, _):
-                let address = addresses.first { $0.family == packet.destination.family }
-                end = address.map { .translated(.sourceNAT(SourceRange($0, options: options))) } ?? .dropped
+                if let address = addresses.first(where: { $0.family == packet.family }) {
+                    self.translation = .source(SourceRange(address, options: options))
+                }
             }
         default:
+            var (own, ofConnection) = (packet.mark.value, packet.connectionMark.value)
             for service in meaning.services(packet, at: hook) {
-                mark = mark & ~service.mark.mask | service.mark.value
-                if service.savesMark { connectionMark = connectionMark & ~service.mark.mask | service.mark.value }
+                own = own & ~service.mark.mask | service.mark.value
+                if service.savesMark { ofConnection = ofConnection & ~service.mark.mask | service.mark.value }
                 names.append(service.name)
             }
+            (mark, connectionMark) = (own, ofConnection)
             names.sort()
         }
     }

@@ -68,7 +68,7 @@ struct TranslationTests {
                 "nat -s 10.11.12.0/24 -o eth+ -p udp -m multiport --sports 53,123 -j MASQUERADE",
                 "nat -d 172.16.0.0/12 -j ACCEPT",
                 "nat -m mark --mark 0x100/0xff00 -j MASQUERADE",
-                "nat -s 10.11.12.0/24 -p tcp -m tcp --sport 1024:65535 -m tcp --dport 25 -j SNAT "
+                "nat -s 10.11.12.0/24 -p tcp -m tcp --sport 1024:65535 --dport 25 -j SNAT "
                     + "--to-source 203.0.113.10-203.0.113.12 --random-fully",
             ])
         #expect(
