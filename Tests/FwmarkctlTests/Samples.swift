@@ -49,7 +49,7 @@ enum Samples {
             ChangeMessage(
                 kind: "add-chain", family: "ipv4", table: "nat", chain: "FWMARKD-NAT", lines: ["+ iptables -t nat -N FWMARKD-NAT"]),
             ChangeMessage(
-                kind: "move", family: "ipv4", table: "nat", chain: "FWMARKD-NAT", lines: ["- iptables moved", "+ iptables moved"]),
+                kind: "remove", family: "ipv4", table: "nat", chain: "FWMARKD-NAT", lines: ["- iptables moved", "+ iptables moved"]),
         ], changeCount: 2, warnings: ["something to know"], milliseconds: 1.24, sha256: "00")
 
     static let events = [

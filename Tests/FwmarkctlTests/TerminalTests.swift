@@ -30,11 +30,11 @@ struct TerminalTests {
             (
                 20,
                 """
-                NAME       ADDRESSES    PORTS  PACKETS
-                a          192.0.2.1    tcp/1        7
-                           2001:db8::1  tcp/2
-                           2001:db8::2
-                long-name               udp/3  1234567
+                NAME      ADDRESS…  PORTS  PACKETS
+                a         192.0.2…  tcp/1        7
+                          2001:db…  tcp/2
+                          2001:db…
+                long-na…            udp/3  1234567
                 """
             ),
         ] as [(Int?, String)])
