@@ -63,7 +63,7 @@ struct DaemonRows {
     private func timeUntilBack() throws -> Double {
         let whole = bench_entries("mangle")
         var gone = ContinuousClock.now
-        let deletion = try Program(["iptables-legacy", "-t", "mangle", "-D", "FWMARKD-MARK", "1"])
+        let deletion = try Program(["iptables-legacy", "-t", "mangle", "-D", "fwmarkd-mark", "1"])
         var hasEnded = false
         // On a busy machine the gap may pass between two looks; then the time of the whole deletion counts.
         _ = try wait(for: "the deletion") {
