@@ -5,24 +5,24 @@ import Testing
 private let ipv4 = """
     # iptables: what fwmarkd wants, for iptables-legacy-restore --noflush
     *nat
-    :FWMARKD-NAT - [0:0]
-    -A POSTROUTING -m comment --comment fwmarkd -j FWMARKD-NAT
-    -A FWMARKD-NAT -s 10.11.12.0/24 -p tcp -m tcp --sport 20 -m comment --comment ftp -j MASQUERADE
+    :fwmarkd-nat - [0:0]
+    -A POSTROUTING -j fwmarkd-nat
+    -A fwmarkd-nat -s 10.11.12.0/24 -p tcp -m tcp --sport 20 -m comment --comment ftp -j MASQUERADE
     COMMIT
     *mangle
-    :FWMARKD-MARK - [0:0]
-    -A PREROUTING -m comment --comment fwmarkd -j FWMARKD-MARK
-    -A FWMARKD-MARK -d 203.0.113.10/32 -p tcp -m multiport --dports 21,10000:20000 -m comment --comment ftp -j MARK --set-xmark 0x15/0xffffffff
-    -A FWMARKD-MARK -d 203.0.113.20/32 -p tcp -m multiport --dports 80,443 -m comment --comment web -j MARK --set-xmark 0x50/0xffffffff
+    :fwmarkd-mark - [0:0]
+    -A PREROUTING -j fwmarkd-mark
+    -A fwmarkd-mark -d 203.0.113.10/32 -p tcp -m multiport --dports 21,10000:20000 -m comment --comment ftp -j MARK --set-xmark 0x15/0xffffffff
+    -A fwmarkd-mark -d 203.0.113.20/32 -p tcp -m multiport --dports 80,443 -m comment --comment web -j MARK --set-xmark 0x50/0xffffffff
     COMMIT
 
     """
 private let ipv6 = """
     # ip6tables: what fwmarkd wants, for ip6tables-legacy-restore --noflush
     *mangle
-    :FWMARKD-MARK - [0:0]
-    -A PREROUTING -m comment --comment fwmarkd -j FWMARKD-MARK
-    -A FWMARKD-MARK -d 2001:db8::20/128 -p tcp -m multiport --dports 80,443 -m comment --comment web -j MARK --set-xmark 0x50/0xffffffff
+    :fwmarkd-mark - [0:0]
+    -A PREROUTING -j fwmarkd-mark
+    -A fwmarkd-mark -d 2001:db8::20/128 -p tcp -m multiport --dports 80,443 -m comment --comment web -j MARK --set-xmark 0x50/0xffffffff
     COMMIT
 
     """
@@ -79,9 +79,9 @@ struct RenderTests {
                 #!/bin/sh
                 # What fwmarkd wants, for a kernel that has none of it yet.
                 set -e
-                iptables-legacy -w -t mangle -N FWMARKD-MARK
-                iptables-legacy -w -t mangle -A FWMARKD-MARK -d 192.0.2.1/32 -i 'a'\\''$(b)' -p udp -m udp --dport 7 -m comment --comment a.b -j MARK --set-xmark 0x7/0xffffffff
-                iptables-legacy -w -t mangle -I PREROUTING -m comment --comment fwmarkd -j FWMARKD-MARK
+                iptables-legacy -w -t mangle -N fwmarkd-mark
+                iptables-legacy -w -t mangle -A fwmarkd-mark -d 192.0.2.1/32 -i 'a'\\''$(b)' -p udp -m udp --dport 7 -m comment --comment a.b -j MARK --set-xmark 0x7/0xffffffff
+                iptables-legacy -w -t mangle -I PREROUTING -j fwmarkd-mark
 
                 """)
     }
