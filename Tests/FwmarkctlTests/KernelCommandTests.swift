@@ -22,30 +22,29 @@ struct KernelCommandTests {
     @Test("plan tells what is missing and changes nothing; apply makes it so, once")
     func planAndApply() async throws {
         try await inNamespace { scratch, namespace, run in
-            let lines = """
-                + iptables -t nat -N FWMARKD-NAT
-                + iptables -t nat -A FWMARKD-NAT -s 10.11.12.0/24 -p tcp -m tcp --sport 20 -m comment --comment ftp -j MASQUERADE
-                + iptables -t nat -A POSTROUTING -m comment --comment fwmarkd -j FWMARKD-NAT
-                + iptables -t mangle -N FWMARKD-MARK
-                + iptables -t mangle -A FWMARKD-MARK -d 203.0.113.10/32 -p tcp -m multiport --dports 21,10000:20000 \
-                -m comment --comment ftp -j MARK --set-xmark 0x15/0xffffffff
-                + iptables -t mangle -A FWMARKD-MARK -d 203.0.113.20/32 -p tcp -m multiport --dports 80,443 \
-                -m comment --comment web -j MARK --set-xmark 0x50/0xffffffff
-                + iptables -t mangle -A PREROUTING -m comment --comment fwmarkd -j FWMARKD-MARK
-                + ip6tables -t mangle -N FWMARKD-MARK
-                + ip6tables -t mangle -A FWMARKD-MARK -d 2001:db8::20/128 -p tcp -m multiport --dports 80,443 \
-                -m comment --comment web -j MARK --set-xmark 0x50/0xffffffff
-                + ip6tables -t mangle -A PREROUTING -m comment --comment fwmarkd -j FWMARKD-MARK
+            let lines = #"""
+                + iptables-legacy -t nat -N fwmarkd-nat
+                + iptables-legacy -t nat -I fwmarkd-nat 1 -s 10.11.12.0/24 -p tcp -m tcp --sport 20 -m comment --comment ftp -j MASQUERADE
+                + iptables-legacy -t nat -I POSTROUTING 1 -j fwmarkd-nat
+                + iptables-legacy -t mangle -N fwmarkd-hold
+                + iptables-legacy -t mangle -N fwmarkd-mark
+                + iptables-legacy -t mangle -I fwmarkd-mark 1 -d 203.0.113.10/32 -p tcp -m multiport --dports 21,10000:20000 -m comment --comment ftp -j MARK --set-xmark 0x15/0xffffffff
+                + iptables-legacy -t mangle -I fwmarkd-mark 2 -d 203.0.113.20/32 -p tcp -m multiport --dports 80,443 -m comment --comment web -j MARK --set-xmark 0x50/0xffffffff
+                + iptables-legacy -t mangle -I fwmarkd-hold 1 -m conntrack --ctstate NEW,RELATED,ESTABLISHED -m comment --comment 'keeps connection tracking while nat is reloaded, so that transfers go on'
+                + iptables-legacy -t mangle -I PREROUTING 1 -j fwmarkd-mark
+                + ip6tables-legacy -t mangle -N fwmarkd-mark
+                + ip6tables-legacy -t mangle -I fwmarkd-mark 1 -d 2001:db8::20/128 -p tcp -m multiport --dports 80,443 -m comment --comment web -j MARK --set-xmark 0x50/0xffffffff
+                + ip6tables-legacy -t mangle -I PREROUTING 1 -j fwmarkd-mark
 
-                """
+                """#
             let plan = try run("plan")
             #expect(plan.status == 2 && plan.errors == "")
-            #expect(plan.output == lines + "10 changes: 3 chains to add, 7 rules to add\n")
+            #expect(plan.output == lines + "12 changes: 4 chains to add, 8 rules to add\n")
             #expect(try namespace.run("cat", "/proc/self/net/ip_tables_names") == "", "a look must not make a table")
 
             let apply = try run("apply")
             #expect(apply.status == 0 && apply.errors == "")
-            #expect(apply.output.hasPrefix(lines + "10 changes: 3 chains added, 7 rules added, in "))
+            #expect(apply.output.hasPrefix(lines + "12 changes: 4 chains added, 8 rules added, in "))
             let again = try run("apply")
             #expect(again.status == 0)
             #expect(again.output == "nothing to do: the kernel has what \(scratch.path)/fwmarkd.yaml asks for\n")
@@ -64,14 +63,14 @@ struct KernelCommandTests {
             try namespace.run("iptables-legacy", "-t", "mangle", "-A", "PREROUTING", "-p", "icmp", "-j", "ACCEPT")
             let before = try saved()
             #expect(try run("apply").status == 0)
-            try namespace.run("iptables-legacy", "-t", "mangle", "-D", "FWMARKD-MARK", "2")
-            try namespace.run("iptables-legacy", "-t", "mangle", "-A", "FWMARKD-MARK", "-m", "mark", "--mark", "7", "-j", "ACCEPT")
+            try namespace.run("iptables-legacy", "-t", "mangle", "-D", "fwmarkd-mark", "2")
+            try namespace.run("iptables-legacy", "-t", "mangle", "-A", "fwmarkd-mark", "-m", "mark", "--mark", "7", "-j", "ACCEPT")
             let plan = try run("plan")
             #expect(plan.status == 2)
             let lines = plan.output.split(separator: "\n")
             #expect(lines.count == 3)
-            #expect(lines.contains { $0.hasPrefix("- iptables -t mangle -A FWMARKD-MARK ") && $0.contains("mark") })
-            #expect(lines.contains { $0.hasPrefix("+ iptables -t mangle -A FWMARKD-MARK -d 203.0.113.20/32 ") })
+            #expect(lines.contains { $0.hasPrefix("- iptables-legacy -t mangle -D fwmarkd-mark 2 ") && $0.contains("--mark 0x7") })
+            #expect(lines.contains { $0.hasPrefix("+ iptables-legacy -t mangle -I fwmarkd-mark 2 -d 203.0.113.20/32 ") })
             #expect(lines.last == "2 changes: 1 rule to add, 1 rule to remove")
 
             let json = try run("plan --json")
@@ -81,7 +80,7 @@ struct KernelCommandTests {
 
             let remove = try run("remove")
             #expect(remove.status == 0)
-            #expect(remove.output.contains("rules removed, 3 chains removed, in "))
+            #expect(remove.output.contains("rules removed, 4 chains removed, in "))
             #expect(try run("remove").output == "nothing to do: the kernel has no rules of fwmarkd's\n")
             #expect(try saved() == before)
         }
