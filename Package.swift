@@ -118,7 +118,8 @@ let package = Package(
             exclude: ["bad-files.txt", "schema.py"]),
         .target(name: "ReferenceReader", dependencies: ["ConfigurationFile", "Rules", "CYAML"], path: "Tests/ReferenceReader"),
         .target(name: "RandomConfigurations", dependencies: ["ConfigurationFile", "Rules"], path: "Tests/RandomConfigurations"),
-        .testTarget(name: "PlannerTests", dependencies: ["RandomConfigurations", "Planner", "Judge", "ConfigurationFile", "Rules"]),
+        .testTarget(
+            name: "PlannerTests", dependencies: ["RandomConfigurations", "Planner", "Judge", "ConfigurationFile", "Rules"]),
         .systemLibrary(name: "CNamespaces", path: "Tests/CNamespaces"),
         .target(name: "NamespaceSupport", dependencies: ["CNamespaces", "Rules"], path: "Tests/NamespaceSupport"),
         .testTarget(name: "NetfilterTests", dependencies: ["Netfilter", "Rules", "NamespaceSupport"]),
