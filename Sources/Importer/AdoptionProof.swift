@@ -101,7 +101,8 @@ extension Rule {
 extension FoundRule {
     fileprivate init(_ step: Judgement.Step, _ id: TableID) {
         self.init(
-            table: id, chain: step.chain, number: step.number, rule: step.rule, text: printable(step.rule.iptablesSyntax))
+            table: id, chain: step.chain, number: step.number, rule: step.rule, text: printable(step.rule.iptablesSyntax),
+            origin: .legacy)
     }
 }
 

@@ -2,6 +2,16 @@ package import Rules
 
 /// A rule that is there, in a kernel or in a text.
 package struct FoundRule: Sendable, Hashable {
+    /// Where rules were found.
+    package enum Origin: String, Sendable, Hashable {
+        /// In a text, which may be of any iptables.
+        case text = ""
+        /// In the kernel's x_tables.
+        case legacy = "-legacy"
+        /// In nf_tables, made by iptables.
+        case nft = "-nft"
+    }
+
     /// In which table.
     package let table: TableID
     /// In which chain.
@@ -12,10 +22,12 @@ package struct FoundRule: Sendable, Hashable {
     package let rule: Rule
     /// What it says, in iptables' words, safe to print.
     package let text: String
+    /// Where it was found.
+    package var origin = Origin.text
 
     /// The rule as a command: `iptables-legacy -t mangle -A PREROUTING …`.
     package var command: String {
-        "\(table.family.command) -t \(table.table) -A \(chain)\(text.isEmpty ? "" : " " + text)"
+        "\(table.family.command)\(origin.rawValue) -t \(table.table) -A \(chain)\(text.isEmpty ? "" : " " + text)"
     }
 }
 
@@ -46,8 +58,12 @@ package struct FoundRules: Sendable {
 
     /// The rules of tables that were read from the kernel.
     ///
-    /// - Parameter texts: for each table the rules' words, chain by chain, as a person reads them; without them the rules' own.
-    package init(tables: [TableID: [Rules.Chain]], texts: [TableID: [String]] = [:]) {
+    /// - Parameters:
+    ///   - texts: for each table the rules' words, chain by chain, as a person reads them; without them the rules' own.
+    ///   - origin: which of the kernel's tables they are.
+    package init(
+        tables: [TableID: [Rules.Chain]], texts: [TableID: [String]] = [:], from origin: FoundRule.Origin = .legacy
+    ) {
         isFromText = false
         for (id, chains) in tables {
             var words = texts[id].map { $0[...] }
@@ -57,7 +73,7 @@ package struct FoundRules: Sendable {
                     rules: chain.rules.enumerated().map { index, rule in
                         FoundRule(
                             table: id, chain: chain.name, number: index + 1, rule: rule,
-                            text: printable(words?.popFirst() ?? rule.iptablesSyntax))
+                            text: printable(words?.popFirst() ?? rule.iptablesSyntax), origin: origin)
                     })
             }
         }

@@ -3,7 +3,7 @@ import Rules
 /// What a rule that stays can do to packets that it matches.
 struct RuleEffect: OptionSet {
     let rawValue: Int
-    /// Ends the table for the packet, or the packet.
+    /// Ends the table for the packet, which goes on.
     static let ends = RuleEffect(rawValue: 1)
     /// Changes the packet's mark.
     static let marks = RuleEffect(rawValue: 2)
@@ -25,9 +25,10 @@ struct RuleEffect: OptionSet {
             case .mark: .marks
             case .connectionMark(.restore): .marks
             case .connectionMark(.save): .readsMark
-            case .connectionMark(.set), .helper, .none, .jump, .goTo: []
+            // What is dropped is dropped with any mark.
+            case .connectionMark(.set), .drop, .helper, .none, .jump, .goTo: []
             case .returnToCaller: isInHook ? .ends : []
-            case .accept, .drop, .queue, .masquerade, .sourceNAT: .ends
+            case .accept, .queue, .masquerade, .sourceNAT: .ends
             case .other(let other):
                 harmless.contains(other.name) ? [] : other.name == "HMARK" ? .marks : [.ends, .marks]
             }

@@ -27,7 +27,7 @@ struct ExplainTests {
         #expect(end.status == 0 && end.errors == "")
         #expect(end.output.hasPrefix("mark    21 (0x15), by ftp\n"))
         #expect(end.output.contains("\(Self.ftpRule)\n            ftp, \(file):2:5\n"))
-        #expect(end.output.hasSuffix("source  unchanged\n"))
+        #expect(end.output.hasSuffix("source  unchanged\n        POSTROUTING 1: -j fwmarkd-nat\n"))
     }
 
     @Test(

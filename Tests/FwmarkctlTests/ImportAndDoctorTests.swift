@@ -32,7 +32,7 @@ struct ImportAndDoctorTests {
     @Test("The kernel's rules become a file that check takes, and --adopt exchanges them for ours; the neighbours' stay")
     func importAndAdopt() async throws {
         try await inNamespace { scratch, namespace, run in
-            #expect(try run("import").output.contains("# No rule was found that fwmarkd could keep.\n"))
+            #expect(try run("import").output.contains("# No rule was found that fwmarkd could take the place of.\n"))
             #expect(try namespace.run("cat", "/proc/thread-self/net/ip_tables_names") == "", "a look must not make a table")
             try namespace.run("iptables-legacy-restore", input: ImportAndDoctorTests.typed)
 
@@ -50,13 +50,15 @@ struct ImportAndDoctorTests {
                         active:
                           real-servers: [10.11.12.0/24]
 
-                    # Not imported: 2 rules.
+                    masquerade:
+                      - name: masquerade
+                        sources: [172.17.0.0/16]
+                        out-interface: ["!docker0"]
+
+                    # Not imported: 1 rule.
                     #
-                    # No words for -m conntrack --ctstate INVALID:
-                    #     iptables -t mangle -A PREROUTING -m conntrack --ctstate INVALID -j DROP
-                    #
-                    # No words for ! -o docker0:
-                    #     iptables -t nat -A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE
+                    # It sets no mark:
+                    #     iptables-legacy -t mangle -A PREROUTING -m conntrack --ctstate INVALID -j DROP
 
                     """)
             let file = try scratch.file("imported.yaml", imported.output)
@@ -64,23 +66,25 @@ struct ImportAndDoctorTests {
 
             let adopted = try run("import --adopt --config \(file)")
             #expect(adopted.status == 0 && adopted.errors == "", "\(adopted.errors)")
-            #expect(adopted.output.hasSuffix("\n9 changes: 2 chains added, 4 rules added, 3 rules removed\n"), "\(adopted.output)")
+            #expect(adopted.output.hasSuffix("\n13 changes: 3 chains added, 6 rules added, 4 rules removed\n"), "\(adopted.output)")
             func rules(_ table: String) throws -> [String] {
                 try namespace.run("iptables-legacy", "-t", table, "-S").split(separator: "\n").filter { $0.hasPrefix("-A") }.map(
                     String.init)
             }
             #expect(
                 try rules("mangle") == [
-                    "-A PREROUTING -m comment --comment fwmarkd -j FWMARKD-MARK",
+                    "-A PREROUTING -j fwmarkd-mark",
                     "-A PREROUTING -m conntrack --ctstate INVALID -j DROP",
-                    "-A FWMARKD-MARK -d 203.0.113.10/32 -p tcp -m multiport --dports 21,10000:20000 -m comment --comment ftp "
+                    "-A fwmarkd-hold -m conntrack --ctstate NEW,RELATED,ESTABLISHED -m comment --comment "
+                        + "\"keeps connection tracking while nat is reloaded, so that transfers go on\"",
+                    "-A fwmarkd-mark -d 203.0.113.10/32 -p tcp -m multiport --dports 21,10000:20000 -m comment --comment ftp "
                         + "-j MARK --set-xmark 0x15/0xffffffff",
                 ])
             #expect(
                 try rules("nat") == [
-                    "-A POSTROUTING -m comment --comment fwmarkd -j FWMARKD-NAT",
-                    "-A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE",
-                    "-A FWMARKD-NAT -s 10.11.12.0/24 -p tcp -m tcp --sport 20 -m comment --comment ftp -j MASQUERADE",
+                    "-A POSTROUTING -j fwmarkd-nat",
+                    "-A fwmarkd-nat -s 10.11.12.0/24 -p tcp -m tcp --sport 20 -m comment --comment ftp -j MASQUERADE",
+                    "-A fwmarkd-nat -s 172.17.0.0/16 ! -o docker0 -m comment --comment masquerade -j MASQUERADE",
                 ])
             #expect(try run("plan --config \(file)").status == 0)
             #expect(try run("import --adopt --config \(file)").output.hasPrefix("nothing to do: "))
@@ -97,9 +101,10 @@ struct ImportAndDoctorTests {
             #expect(adopted.status == 0)
             #expect(
                 adopted.errors == """
-                    fwmarkctl: \(file) does not stand for 2 rules, which stay:
-                      iptables -t mangle -A PREROUTING -d 203.0.113.10/32 -p tcp -m tcp --dport 10000:20000 -j MARK --set-xmark 0x15/0xffffffff
-                      iptables -t nat -A POSTROUTING -s 10.11.12.0/24 -p tcp -m tcp --sport 20 -j MASQUERADE
+                    fwmarkctl: \(file) does not take the place of 3 rules, which stay:
+                      iptables-legacy -t nat -A POSTROUTING -s 10.11.12.0/24 -p tcp -m tcp --sport 20 -j MASQUERADE
+                      iptables-legacy -t nat -A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE
+                      iptables-legacy -t mangle -A PREROUTING -d 203.0.113.10/32 -p tcp -m tcp --dport 10000:20000 -j MARK --set-xmark 0x15/0xffffffff
 
                     """)
             let left = try namespace.run("iptables-legacy", "-t", "mangle", "-S", "PREROUTING")
@@ -125,11 +130,12 @@ struct ImportAndDoctorTests {
             let file = try scratch.file(
                 "fwmarkd.yaml", "services: [{name: web, mark: 80, addresses: [203.0.113.10], tcp: [80]}]\n")
             #expect(try run("apply --config \(file)").status == 0)
-            let rule = "-A FWMARKD-MARK -s 10.0.0.0/8 -m conntrack --ctstate NEW -m limit --limit 5/min -j ACCEPT"
-            try namespace.run(["iptables-legacy", "-t", "mangle"] + rule.split(separator: " ").map(String.init))
+            let rule = "-s 10.0.0.0/8 -m conntrack --ctstate NEW -m limit --limit 5/min -j ACCEPT"
+            try namespace.run(
+                ["iptables-legacy", "-t", "mangle", "-A", "fwmarkd-mark"] + rule.split(separator: " ").map(String.init))
             let plan = try run("plan --config \(file)")
             #expect(plan.status == 2)
-            #expect(plan.output == "- iptables -t mangle \(rule)\n1 change: 1 rule to remove\n")
+            #expect(plan.output == "- iptables-legacy -t mangle -D fwmarkd-mark 2  # \(rule)\n1 change: 1 rule to remove\n")
         }
     }
 

@@ -27,31 +27,31 @@ struct Damage: Sendable, CustomTestStringConvertible {
 }
 
 private let damages = [
-    Damage("one rule deleted", "-t mangle -D FWMARKD-MARK 2"),
-    Damage("the first rule deleted", "-t mangle -D FWMARKD-MARK 1"),
-    Damage("the only translation of a service deleted", "-t nat -D FWMARKD-NAT 1"),
+    Damage("one rule deleted", "-t mangle -D fwmarkd-mark 2"),
+    Damage("the first rule deleted", "-t mangle -D fwmarkd-mark 1"),
+    Damage("the only translation of a service deleted", "-t nat -D fwmarkd-nat 1"),
     Damage(
         "one rule edited, its comment kept",
-        "-t mangle -R FWMARKD-MARK 1 -d VIP -p tcp -m multiport --dports 21,10000:20000 -m comment --comment ftp -j MARK --set-mark 22"
+        "-t mangle -R fwmarkd-mark 1 -d VIP -p tcp -m multiport --dports 21,10000:20000 -m comment --comment ftp -j MARK --set-mark 22"
     ),
-    Damage("a mask edited", "-t mangle -R FWMARKD-MARK 1 -d VIP -p tcp -m comment --comment ftp -j MARK --set-xmark 0x15/0xff"),
-    Damage("a rule put between", "-t mangle -I FWMARKD-MARK 2 -p tcp --dport 22 -j ACCEPT"),
-    Damage("a rule doubled", "-t nat -A FWMARKD-NAT -j RETURN", "-t nat -I FWMARKD-NAT 1 -j RETURN"),
+    Damage("a mask edited", "-t mangle -R fwmarkd-mark 1 -d VIP -p tcp -m comment --comment ftp -j MARK --set-xmark 0x15/0xff"),
+    Damage("a rule put between", "-t mangle -I fwmarkd-mark 2 -p tcp --dport 22 -j ACCEPT"),
+    Damage("a rule doubled", "-t nat -A fwmarkd-nat -j RETURN", "-t nat -I fwmarkd-nat 1 -j RETURN"),
     Damage(
-        "order swapped", "-t mangle -D FWMARKD-MARK 1",
-        "-t mangle -A FWMARKD-MARK -d VIP -p tcp -m multiport --dports 21,10000:20000 -m comment --comment ftp -j MARK --set-mark 21"
+        "order swapped", "-t mangle -D fwmarkd-mark 1",
+        "-t mangle -A fwmarkd-mark -d VIP -p tcp -m multiport --dports 21,10000:20000 -m comment --comment ftp -j MARK --set-mark 21"
     ),
-    Damage("a chain flushed", "-t mangle -F FWMARKD-MARK"),
-    Damage("a chain renamed", "-t nat -E FWMARKD-NAT FWMARKD-OLD"),
-    Damage("the jump removed", "-t mangle -D PREROUTING -m comment --comment fwmarkd -j FWMARKD-MARK"),
+    Damage("a chain flushed", "-t mangle -F fwmarkd-mark"),
+    Damage("a chain renamed", "-t nat -E fwmarkd-nat fwmarkd-old"),
+    Damage("the jump removed", "-t mangle -D PREROUTING -j fwmarkd-mark"),
     Damage(
-        "the jump narrowed", "-t nat -D POSTROUTING -m comment --comment fwmarkd -j FWMARKD-NAT",
-        "-t nat -A POSTROUTING -p udp -m comment --comment fwmarkd -j FWMARKD-NAT"),
-    Damage("the jump doubled", "-t mangle -A PREROUTING -m comment --comment fwmarkd -j FWMARKD-MARK"),
-    Damage("a chain of our name added", "-t mangle -N FWMARKD-OTHER", "-t mangle -A FWMARKD-OTHER -j DROP"),
+        "the jump narrowed", "-t nat -D POSTROUTING -j fwmarkd-nat",
+        "-t nat -A POSTROUTING -p udp -j fwmarkd-nat"),
+    Damage("the jump doubled", "-t mangle -A PREROUTING -j fwmarkd-mark"),
+    Damage("a chain of our name added", "-t mangle -N fwmarkd-other", "-t mangle -A fwmarkd-other -j DROP"),
     Damage(
         "a neighbour's rules changed at the same time", "-t mangle -D theirs 1", "-t mangle -I PREROUTING 1 -j theirs",
-        "-t mangle -D FWMARKD-MARK 3"),
+        "-t mangle -D fwmarkd-mark 3"),
     Damage("-F in mangle", "-t mangle -F"),
     Damage("-F and -X in both tables", "-t mangle -F", "-t mangle -X", "-t nat -F", "-t nat -X"),
     Damage(
@@ -142,14 +142,14 @@ struct RepairTests {
                     let place = Int.random(in: 1...4, using: &random)
                     steps.append(
                         [
-                            "-t mangle -D FWMARKD-MARK \(place)", "-t nat -D FWMARKD-NAT \(place)",
-                            "-t mangle -I FWMARKD-MARK \(place) -p tcp --dport \(place) -j MARK --set-mark 9",
-                            "-t mangle -R FWMARKD-MARK \(place) -m comment --comment ftp -j MARK --set-mark 21",
+                            "-t mangle -D fwmarkd-mark \(place)", "-t nat -D fwmarkd-nat \(place)",
+                            "-t mangle -I fwmarkd-mark \(place) -p tcp --dport \(place) -j MARK --set-mark 9",
+                            "-t mangle -R fwmarkd-mark \(place) -m comment --comment ftp -j MARK --set-mark 21",
                             "-t mangle -I PREROUTING 1 -p tcp --dport \(place) -j ACCEPT", "-t mangle -D PREROUTING \(place)",
                             "-t nat -D POSTROUTING \(place)", "-t nat -A POSTROUTING -o eth\(place) -j MASQUERADE",
-                            "-t mangle -A PREROUTING -m comment --comment fwmarkd -j FWMARKD-MARK",
-                            "-t nat -F FWMARKD-NAT", "-t mangle -N FWMARKD-\(place)",
-                            "-t mangle -A FWMARKD-\(place) -j FWMARKD-MARK",
+                            "-t mangle -A PREROUTING -j fwmarkd-mark",
+                            "-t nat -F fwmarkd-nat", "-t mangle -N fwmarkd-\(place)",
+                            "-t mangle -A fwmarkd-\(place) -j fwmarkd-mark",
                         ].randomElement(using: &random) ?? "")
                 }
                 for step in steps {

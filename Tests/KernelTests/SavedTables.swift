@@ -11,9 +11,9 @@ struct SavedTables: Hashable {
         let text: String
         var counters: String
 
-        /// Whether fwmarkd made it: it stands in one of its chains, or is its jump.
+        /// Whether fwmarkd made it: it is in one of its chains, or a jump without a match into one of its entry chains.
         var isOurs: Bool {
-            chain.hasPrefix(ChainName.ownPrefix) || text.hasPrefix("-j \(ChainName.ownPrefix)")
+            chain.hasPrefix(ChainName.ownPrefix) || Table.entryChains.contains { text == "-j \($0)" }
         }
 
         var description: String { "[\(counters)] -t \(table) -A \(chain) \(text)" }

@@ -76,7 +76,8 @@ struct Import: AsyncParsableCommand {
         guard tables.values.contains(where: { $0.contains { !$0.rules.isEmpty } }) else { return legacy.text }
         return
             "# These rules are in nf_tables, made by iptables (nf_tables). fwmarkd works in the legacy tables: remove them there\n"
-            + "# with `iptables-nft` when fwmarkd's rules are in force.\n" + ImportedRules(FoundRules(tables: tables)).text
+            + "# with `iptables-nft` when fwmarkd's rules are in force.\n"
+            + ImportedRules(FoundRules(tables: tables, from: .nft)).text
     }
 
     private static func read(_ path: String) throws(Failure) -> [UInt8] {

@@ -45,7 +45,7 @@ struct Adoption {
         } catch {
             throw Failure("\(error)")
         }
-        staying = proof.staying
+        staying = proof.staying.sorted { ($0.table, $0.chain, $0.number) < ($1.table, $1.chain, $1.number) }
     }
 
     /// Why nothing was changed, what is in the way, and what to type to do it by hand.
