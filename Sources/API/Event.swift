@@ -20,7 +20,7 @@ package struct Event: Codable, Sendable, Hashable {
         case repaired
         /// Another program undoes repairs again and again.
         case contended
-        /// No program undoes repairs any more.
+        /// Repairs are no longer being undone.
         case calm
         /// The kernel could not be brought to the configuration.
         case failed

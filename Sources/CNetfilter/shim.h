@@ -1,7 +1,7 @@
 /* What Swift sees of libiptc and of the kernel's x_tables headers.
  *
- * Structures and constants come from the headers themselves. Only what Swift's importer cannot take stands below: macros
- * with arguments, and members behind which a zero-length array lies.
+ * Structures and constants come from the headers themselves. Only what Swift's importer cannot take is below: macros
+ * with arguments, and members with a zero-length array after them.
  */
 #ifndef FWMARKD_CNETFILTER_SHIM_H
 #define FWMARKD_CNETFILTER_SHIM_H

@@ -154,7 +154,7 @@ static bool read_all(int descriptor, void *data, size_t size) {
     return true;
 }
 
-/* A text of that length, with a NUL behind it; NULL for an empty one. */
+/* A text of that length, with a NUL after it; NULL for an empty one. */
 static bool read_text(int descriptor, uint32_t size, char **text) {
     *text = NULL;
     if (size == 0) return true;

@@ -59,7 +59,7 @@ struct ConfigurationDecoder: ~Copyable {
 
     /// Goes on to the next event.
     ///
-    /// - Returns: false when nothing can be read any more; a syntax error is noted then.
+    /// - Returns: false when nothing more can be read; a syntax error is noted then.
     mutating func next() -> Bool {
         guard !events.hasEnded else { return false }
         // A text without quotes right before a syntax error is likely to be part of it, and a mapping to go on after it.

@@ -5,7 +5,7 @@ enum Crowd {
     /// The entries that share an address with others, where those together are of interest, in their order.
     ///
     /// - Parameters:
-    ///   - prefixes: the addresses of an entry; none stands for all.
+    ///   - prefixes: the addresses of an entry; none means all.
     ///   - isOfInterest: whether entries that share an address need a closer look.
     static func members(
         _ count: Int, prefixes: (Int) -> [Prefix], isOfInterest: ([Int]) -> Bool

@@ -1,6 +1,6 @@
 package import Rules
 
-/// FTP behind IPVS, whole.
+/// FTP behind IPVS: control, passive and active connections.
 package struct FTPService: Sendable, Hashable {
     /// How IPVS forwards packets to real servers.
     package enum Forwarding: String, Sendable, Hashable, CaseIterable { case nat, direct, tunnel }

@@ -158,7 +158,7 @@ extension Masquerade {
     }
 }
 
-/// The marks of services as numbers. A mask makes a mark stand for others as well: those that it matches.
+/// The marks of services as numbers. A mark with a mask matches others as well.
 private struct MarkNumbers {
     private var numbers: [Mark: Int] = [:]
     private var byName: [String: Mark] = [:]

@@ -1,4 +1,4 @@
-/// Where in a file something stands.
+/// A place in a file.
 package struct SourcePosition: Sendable, Hashable {
     /// The file's path, as it was given or found.
     package var file: String

@@ -13,7 +13,7 @@ struct YAMLEvents: ~Copyable {
     let parser = UnsafeMutablePointer<yaml_parser_t>.allocate(capacity: 1)
     private let event = UnsafeMutablePointer<yaml_event_t>.allocate(capacity: 1)
     let bytes: UnsafeBufferPointer<UInt8>
-    /// Whether nothing can be read any more.
+    /// Whether nothing more can be read.
     private(set) var hasEnded = false
     private let isInitialized: Bool
     private let isASCII: Bool

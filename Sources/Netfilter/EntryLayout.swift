@@ -25,7 +25,7 @@ struct EntryLayout {
     let gotoFlag: UInt8
     /// In `flags`: the protocol is to be compared. IPv6 alone has it.
     let protocolFlag: UInt8
-    /// u32 at the entry's start behind the addresses that nobody uses any more.
+    /// u32 at the entry's start after the addresses, which is no longer used.
     let nfcache: Int
 
     /// The layout of the family's entries.
@@ -84,7 +84,7 @@ struct EntryLayout {
     static let conntrackInvertFlags = offset(\xt_conntrack_mtinfo3.invert_flags)
     static let conntrackStates = offset(\xt_conntrack_mtinfo3.state_mask)
 
-    /// Where the data of a match or a target begin, behind its header.
+    /// Where the data of a match or a target begin, after its header.
     static let headerSize = MemoryLayout<xt_entry_match>.size
     /// Where a header keeps its size (u16), its name and its revision (u8): `struct xt_entry_match`, `xt_entry_target`.
     static let headerName = MemoryLayout<UInt16>.size

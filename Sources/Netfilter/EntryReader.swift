@@ -138,7 +138,7 @@ struct EntryReader {
 
     /// An address and its mask, of which an empty one means any address: `.some(nil)`.
     ///
-    /// - Returns: nil for what no prefix says: a mask with holes, bits set behind it, or an inverted empty mask.
+    /// - Returns: nil for what no prefix says: a mask with holes, bits set after it, or an inverted empty mask.
     func addressMatch(_ offset: Int, mask maskOffset: Int, inverted: UInt8) -> AddressMatch?? {
         let bits = addressBits(at: start + offset)
         let mask = addressBits(at: start + maskOffset)

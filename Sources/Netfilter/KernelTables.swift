@@ -12,7 +12,7 @@ package struct KernelTables: Sendable {
     package let lockPath: String
     private let buffers = TableBuffers()
 
-    /// The tables behind this lock.
+    /// The tables, with this lock.
     package init(lockPath: String = XtablesLock.defaultPath) {
         self.lockPath = lockPath
     }
@@ -56,7 +56,7 @@ package struct KernelTables: Sendable {
         return TableSize(entries: info.num_entries, bytes: info.size)
     }
 
-    /// The table as it stands now; nil if the namespace has no such table yet.
+    /// The table as it is now; nil if the namespace has no such table yet.
     package func snapshot(_ id: TableID) throws(NetfilterError) -> TableSnapshot? {
         guard try exists(id) else { return nil }
         return TableSnapshot(try TableSocket(id.family).image(id.table, buffers))

@@ -5,7 +5,7 @@ extension Rule {
     /// The same rule with words for those of its `other` matches and targets that there are words for: rules of `iptables-nft` have
     /// matches and targets of x_tables in them as bytes.
     ///
-    /// They are read as if they were in an entry of x_tables, by the one decoder that there is. Bytes that cannot be in an entry stay
+    /// They are read as if they were in an entry of x_tables, by the same decoder. Bytes that cannot be in an entry stay
     /// as they are.
     package func decodingExtensions(_ family: Family) -> Rule {
         var rule = self

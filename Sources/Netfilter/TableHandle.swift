@@ -139,7 +139,7 @@ struct TableHandle: ~Copyable {
 
     /// Writes the copy into the kernel and ends the handle.
     ///
-    /// Two system calls stand behind it: the replacement, then the counters. An error may come from either, so it does not say
+    /// It is two system calls: the replacement, then the counters. An error may come from either, so it does not say
     /// whether the rules are in force: read the table.
     consuming func commit() throws(NetfilterError) {
         errno = 0

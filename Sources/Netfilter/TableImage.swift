@@ -3,8 +3,8 @@ import Rules
 
 /// A table as the kernel gave it, of which nothing is decoded but where its chains lie.
 ///
-/// The layout is that of `struct ipt_replace` (linux/netfilter_ipv4/ip_tables.h): entries one behind the other; a built-in
-/// chain runs from its hook's offset to its policy, which stands at the hook's underflow; a chain that somebody made runs from
+/// The layout is that of `struct ipt_replace` (linux/netfilter_ipv4/ip_tables.h): entries one after the other; a built-in
+/// chain runs from its hook's offset to its policy, which is at the hook's underflow; a chain that a program made runs from
 /// an entry with an ERROR target, which bears its name, to an unconditional RETURN; a last ERROR target ends the table.
 final class TableImage: Sendable {
     /// A chain in the table.
@@ -20,7 +20,7 @@ final class TableImage: Sendable {
     /// The kernel's answer whole. Entries begin at `start`; offsets are counted from the beginning of the array.
     let bytes: [UInt8]
     let start: Int
-    /// Where each entry begins, and behind the last one where it ends.
+    /// Where each entry begins, and after the last one where it ends.
     let offsets: [Int]
     /// The chains in the kernel's order.
     let chains: [Span]
@@ -31,7 +31,7 @@ final class TableImage: Sendable {
     private let buffers: TableBuffers?
 
     /// The table whose entries begin at `start` of the bytes, and of which `info` tells the hooks. The bytes go back into the
-    /// buffers when nobody needs the image any more.
+    /// buffers when the image is no longer needed.
     ///
     /// - Throws: `malformed` when they do not follow the layout; never reads outside them.
     init(_ id: TableID, _ bytes: [UInt8], from start: Int, _ info: ipt_getinfo, buffers: TableBuffers? = nil) throws(NetfilterError)

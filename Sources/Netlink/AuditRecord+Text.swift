@@ -4,7 +4,7 @@ extension AuditRecord {
     /// The record in a message of the kernel's; nil for records of other kinds, and for such as cannot be read.
     ///
     /// The text is `audit(1700000000.123:42): table=mangle family=2 … pid=812 … comm="iptables"`: fields between blanks; what the
-    /// program could choose stands in quotes, or as hexadecimal digits if it has blanks, quotes or bytes that are not ASCII in it
+    /// program could choose is in quotes, or as hexadecimal digits if it has blanks, quotes or bytes that are not ASCII in it
     /// (`audit_log_untrustedstring`, `kernel/audit.c`).
     init?(type: UInt16, text: ArraySlice<UInt8>) {
         let kind = Int32(type)
@@ -43,7 +43,7 @@ extension AuditRecord {
             }
         }
 
-        /// A value as it stands.
+        /// A value as it is written.
         func text(_ name: String) -> String? { values[name].map { String(decoding: $0, as: UTF8.self) } }
 
         /// A value that a program chose: without its quotes, or from its hexadecimal digits.

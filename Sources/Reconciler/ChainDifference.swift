@@ -44,7 +44,7 @@ struct ChainDifference {
     }
 }
 
-/// The positions of a longest run of rising numbers; nils stand in no run. Patience sorting, O(n log n).
+/// The positions of a longest run of rising numbers; nils are in no run. Patience sorting, O(n log n).
 private func longestRisingRun(_ numbers: [Int?]) -> [Int] {
     // ends[k]: the position of the smallest number that ends a run of k + 1.
     var ends: [Int] = []

@@ -12,7 +12,7 @@ package protocol RuleStore: Sendable {
     /// Runs `body` while no other program that takes the xtables lock can change a table; nil, and nothing has run, while
     /// another one has the lock.
     func withLockIfFree<Result>(_ body: () -> Result) throws(NetfilterError) -> Result?
-    /// The table as it stands; nil if there is no such table yet, which is as good as an empty one.
+    /// The table as it is now; nil if there is no such table yet, which is as good as an empty one.
     func snapshot(_ id: TableID) throws(NetfilterError) -> TableSnapshot?
     /// The table's size; nil if there is no such table yet.
     func size(_ id: TableID) throws(NetfilterError) -> TableSize?

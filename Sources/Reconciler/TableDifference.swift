@@ -115,7 +115,7 @@ package struct TableDifference: Sendable, Hashable {
 
     /// Makes the missing chains, and does what brings each chain to what it should be.
     ///
-    /// From the last name to the first, and the rules of each behind it: libiptc keeps chains sorted and finds the first of them at
+    /// From the last name to the first, and the rules of each after it: libiptc keeps chains sorted and finds the first of them at
     /// once, where it walks past hundreds of names to find one that was made a while ago. Rules that lead to a chain which is still
     /// to be made have to wait.
     private mutating func make(_ missing: [ChainName], _ repairs: [(name: ChainName, edits: [TableEdit])]) {

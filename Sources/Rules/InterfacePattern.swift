@@ -21,7 +21,7 @@ package struct InterfacePattern: Sendable, Hashable {
         else {
             throw InvalidValue(
                 "invalid interface name \"\(text)\"",
-                advice: "names have 1 to 15 printable characters; eth+ stands for all that begin with eth"
+                advice: "names have 1 to 15 printable characters; eth+ means all that begin with eth"
             )
         }
         self.isPrefix = text.hasSuffix("+")

@@ -27,7 +27,7 @@ package struct PortRange: Sendable, Hashable, Comparable {
     /// The last port; not below `lower`.
     package let upper: UInt16
 
-    /// Every port there is.
+    /// All ports.
     package static let all = PortRange(0, 65535)
 
     /// The one port.

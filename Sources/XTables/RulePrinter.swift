@@ -62,7 +62,7 @@ package enum RulePrinter {
 
     // MARK: - The head
 
-    /// What stands before the first match, with a space before each word.
+    /// What comes before the first match, with a space before each word.
     private static func head(_ parts: EntryParts, _ family: Family) -> String {
         var text = ""
         func add(_ option: String, _ value: String, _ isInverted: Bool) {

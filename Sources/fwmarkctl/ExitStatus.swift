@@ -2,7 +2,7 @@
 enum ExitStatus: Int32 {
     /// All well.
     case success = 0
-    /// An error, or faults in the file.
+    /// An error, or errors in the file.
     case failure = 1
     /// `plan` found a difference.
     case differs = 2
@@ -17,7 +17,7 @@ struct Failure: Error {
     var status: ExitStatus
     var lines: [String]
 
-    /// An end with lines that stand as they are; none if all has been said on standard output.
+    /// An end with these lines on standard error; none if all has been said on standard output.
     init(_ status: ExitStatus, lines: [String] = []) {
         self.status = status
         self.lines = lines

@@ -9,7 +9,7 @@ struct Fwmarkctl: AsyncParsableCommand {
         commandName: "fwmarkctl",
         abstract: "Look at and control the netfilter rules that fwmarkd keeps for IPVS services.",
         discussion: """
-            Options that every command takes may stand before the command or after it.
+            Options that every command takes may be given before the command or after it.
 
             Exit status: 0 all well, 1 an error, 2 a difference was found (plan), 3 not in sync (status), \
             4 the daemon is not running, 64 wrong usage.

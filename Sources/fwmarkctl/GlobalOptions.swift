@@ -19,7 +19,7 @@ struct GlobalOptions: ParsableArguments {
     @Flag(name: .customLong("no-color"), help: "No colours on a terminal; so does a variable NO_COLOR that is not empty.")
     var noColor = false
 
-    /// The arguments with the options that stand before the command put behind it, where ArgumentParser looks for them.
+    /// The arguments with the options before the command moved after it, where ArgumentParser looks for them.
     static func behindCommand(_ arguments: [String]) -> [String] {
         var index = 0
         while index < arguments.count {

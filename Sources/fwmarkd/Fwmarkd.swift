@@ -41,7 +41,7 @@ struct Fwmarkd: AsyncParsableCommand {
         log.logLevel = .info
         defer { StandardErrorLog.ring.drain() }
 
-        // Before anything is opened: what runs out of descriptors ends in places where nothing can be said any more.
+        // Before anything is opened: a process that runs out of descriptors ends where it can no longer say why.
         let openFiles = OpenFiles.raiseLimit(to: 1024)
         guard let limits = ServerLimits(openFiles: openFiles) else {
             log.critical("at most \(openFiles) files may be open, which is too few: raise LimitNOFILE= or `ulimit -n`")

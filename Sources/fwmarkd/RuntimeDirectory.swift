@@ -50,7 +50,7 @@ final class RuntimeDirectory: Sendable {
     /// Whether the directory is the one that was taken.
     private var isHeld: Bool { FileIdentity(path + "/lock") == lock.withLock { $0.file } }
 
-    /// Whether the directory, or the socket in it, is not the one any more that was made.
+    /// Whether the directory, or the socket in it, is no longer the one that was made.
     func hasLost(_ socket: String, _ identity: FileIdentity?) -> Bool {
         identity == nil || FileIdentity(self.socket(socket)) != identity || !isHeld
     }

@@ -32,7 +32,7 @@ struct FilesTests {
         }
     }
 
-    @Test("The errors of all files are found at once, also behind a syntax error, a missing file and one that cannot be read")
+    @Test("The errors of all files are found at once, also after a syntax error, a missing file and one that cannot be read")
     func allErrors() throws {
         try withDirectory([
             "conf.d/10.yaml": "daemon: {on-drift: report}\nservices: [\n",
@@ -78,7 +78,7 @@ struct FilesTests {
         }
     }
 
-    @Test("Without conf.d the file stands alone, also when it is named without a directory or is no file on disk")
+    @Test("Without conf.d the file is read alone, also when it is named without a directory or is no file on disk")
     func alone() throws {
         try withDirectory(["x.yaml": "services: []\n"]) { directory in
             let loaded = try Configuration.load(path: "\(directory)/x.yaml")

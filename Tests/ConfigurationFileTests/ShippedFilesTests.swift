@@ -18,9 +18,9 @@ struct ShippedFilesTests {
         let path = ShippedFilesTests.configs.appendingPathComponent("fwmarkd.yaml").path
         let text = try String(contentsOfFile: path, encoding: .utf8)
         var lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
-        // Sections that are empty give way to those that stand behind a number sign without a space.
+        // Sections that are empty give way to those after a number sign without a space.
         lines.removeAll { ["daemon: {}", "ftp: []", "services: []", "masquerade: []"].contains($0) }
-        // What is YAML stands right behind its number sign or two spaces from it, what is prose one.
+        // YAML comes right after its number sign or two spaces later, prose one space later.
         lines = lines.map { $0.starts(with: /#([a-z]|  )/) ? String($0.dropFirst()) : $0 }
         let loaded = try Configuration.load([ConfigurationText(path: "f", bytes: Array(lines.joined(separator: "\n").utf8))])
         var daemon = loaded.configuration.daemon

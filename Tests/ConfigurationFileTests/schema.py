@@ -16,7 +16,7 @@ except ImportError as error:
 
 top = pathlib.Path(__file__).resolve().parents[2]
 
-# What a schema cannot say: what is no YAML, or is YAML's own affair (keys that stand twice, anchors, tags), what depends on
+# What a schema cannot say: what is no YAML, or is YAML's own affair (duplicate keys, anchors, tags), what depends on
 # two values.
 BEYOND = {
     "an anchor and its alias",
@@ -30,7 +30,7 @@ BEYOND = {
     "destinations of one family, sources of both",
     "names alike: among what marks, and among what translates",
     "two marks for some packets",
-    "two marks, by an FTP service that stands behind",
+    "two marks, by an FTP service further down",
     "three marks: each later service is named",
     "masks that touch",
     "interfaces that overlap",
@@ -75,7 +75,7 @@ def bad_files():
 
 
 def plain(escape):
-    """The character that an escape of bad-files.txt stands for."""
+    """The character that an escape of bad-files.txt means."""
     if escape[2]:
         return chr(int(escape[2], 16))
     return {"t": "\t", "r": "\r"}.get(escape[1], escape[1])

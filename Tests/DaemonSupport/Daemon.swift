@@ -17,7 +17,7 @@ package final class Daemon {
         package var statusSocket: String { runtime + "/" + Endpoint.statusSocket }
         package var controlSocket: String { runtime + "/" + Endpoint.controlSocket }
 
-        /// What stands behind `fwmarkd`, but for `--once`.
+        /// The arguments of `fwmarkd`, but for `--once`.
         package var options: [String] {
             ["--config", configuration, "--state-directory", state, "--runtime-directory", runtime]
         }

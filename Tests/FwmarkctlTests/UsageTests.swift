@@ -56,7 +56,7 @@ struct UsageTests {
     }
 
     @Test(
-        "Options that every command takes may stand before it",
+        "Options that every command takes may be given before it",
         arguments: [
             ("--config f check", "check --config f"), ("--config=f --no-color plan --json", "plan --config=f --no-color --json"),
             ("--socket s --json status --watch", "status --socket s --json --watch"), ("check --config f", "check --config f"),

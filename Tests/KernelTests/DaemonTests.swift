@@ -201,7 +201,7 @@ extension DaemonTests {
             }
         }
 
-        @Test("on-drift: report tells and does not touch; fwmarkctl reconcile mends")
+        @Test("on-drift: report reports and does not touch; fwmarkctl reconcile repairs")
         func report() async throws {
             try await NetworkNamespace.run { namespace in
                 let daemon = try Daemon.ready(in: namespace, try ftpExample("on-drift: report"))

@@ -18,7 +18,7 @@ private enum Mode: String, CaseIterable {
     }
 }
 
-/// FTP with vsftpd and curl. In the place of IPVS stands a translation of the destination of what bears the mark: there is one
+/// FTP with vsftpd and curl. In the place of IPVS is a translation of the destination of what bears the mark: there is one
 /// real server, so nothing has to be kept together.
 @Suite("Real FTP through the director", .serialized, .enabled(if: NetworkNamespace.isAvailable, "needs root"))
 struct FTPTests {

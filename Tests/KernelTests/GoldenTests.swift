@@ -24,7 +24,7 @@ struct GoldenTests {
         #expect(Set(exampleNames).isSuperset(of: ["dual-stack", "ftp", "ftp-wide-range", "web"]))
     }
 
-    @Test("An example puts into the kernel what stands in Golden", arguments: exampleNames, Family.allCases)
+    @Test("An example puts into the kernel what is in Golden", arguments: exampleNames, Family.allCases)
     func equalsGolden(_ name: String, _ family: Family) async throws {
         let file = golden.appendingPathComponent("\(name).\(family)")
         let configuration = try Configuration.load(path: examples.appendingPathComponent("\(name).yaml").path)

@@ -163,7 +163,7 @@ private func expectSegment(on segments: TestSocket, fromServerOf family: Family,
 }
 
 extension Testbed {
-    /// Puts rules behind our jump that count new connections and datagrams from the client by their mark.
+    /// Puts rules after our jump that count new connections and datagrams from the client by their mark.
     fileprivate func countMarks(_ family: Family) throws {
         for mark in ["0x15", "0x0"] {
             for words in ["-p tcp --syn", "-p udp"] {

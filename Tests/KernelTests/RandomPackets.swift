@@ -73,7 +73,7 @@ struct RandomPackets {
         }
     }
 
-    /// Whether the address may stand in a packet between hosts. Others are thrown away by the kernel before or behind the
+    /// Whether the address may be in a packet between hosts. Others are thrown away by the kernel before or after the
     /// tables: 0.0.0.0/8, 127.0.0.0/8, multicast; the like of IPv6, link-local and mapped addresses.
     private func isOrdinary(_ address: Address) -> Bool {
         switch family {

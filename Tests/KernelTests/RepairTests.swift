@@ -73,7 +73,7 @@ private let damages = [
 ]
 
 @Suite(
-    "Whatever others do to our rules is mended, and nothing of theirs is touched",
+    "Whatever other programs do to our rules is repaired, and nothing of theirs is touched",
     .enabled(if: NetworkNamespace.isAvailable, "needs root"))
 struct RepairTests {
     @Test("Repaired:", arguments: damages, Family.allCases)
@@ -94,18 +94,18 @@ struct RepairTests {
             #expect(outcome.changes.count > 0)
             #expect(commits.value > before && commits.value <= before + 2, "one commit for each table that differs")
 
-            let mended = try SavedTables(family, in: namespace)
-            #expect(mended.ours.map(\.withoutCounters) == right.ours.map(\.withoutCounters))
-            #expect(mended.foreign == damaged.foreign)
-            #expect(mended.foreignChains == damaged.foreignChains)
+            let repaired = try SavedTables(family, in: namespace)
+            #expect(repaired.ours.map(\.withoutCounters) == right.ours.map(\.withoutCounters))
+            #expect(repaired.foreign == damaged.foreign)
+            #expect(repaired.foreignChains == damaged.foreignChains)
             // What was still there keeps what it had counted; only what had to be put in begins at nothing.
             var left = damaged.ours.map { "\($0.text) \($0.counters)" }
-            for rule in mended.ours where rule.counters != "0:0" {
+            for rule in repaired.ours where rule.counters != "0:0" {
                 let place = left.firstIndex(of: "\(rule.text) \(rule.counters)")
                 #expect(place != nil, "\(rule) has counters from nowhere")
                 if let place { left.remove(at: place) }
             }
-            let lost = left.filter { line in mended.ours.contains { $0.counters == "0:0" && line.hasPrefix($0.text + " ") } }
+            let lost = left.filter { line in repaired.ours.contains { $0.counters == "0:0" && line.hasPrefix($0.text + " ") } }
             #expect(lost.filter { !$0.hasSuffix(" 0:0") } == [], "counters were lost")
 
             let settled = commits.value
@@ -157,9 +157,9 @@ struct RepairTests {
                 }
                 let damaged = try SavedTables(family, in: namespace)
                 _ = try await reconciler.reconcile(to: wanted)
-                let mended = try SavedTables(family, in: namespace)
-                #expect(mended.ours.map(\.withoutCounters).sorted() == right.sorted(), "round \(round): \(steps)")
-                #expect(mended.foreign == damaged.foreign, "round \(round): \(steps)")
+                let repaired = try SavedTables(family, in: namespace)
+                #expect(repaired.ours.map(\.withoutCounters).sorted() == right.sorted(), "round \(round): \(steps)")
+                #expect(repaired.foreign == damaged.foreign, "round \(round): \(steps)")
                 #expect(try await reconciler.reconcile(to: wanted).changes == [], "round \(round): \(steps)")
             }
         }

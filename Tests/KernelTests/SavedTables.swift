@@ -55,7 +55,7 @@ struct SavedTables: Hashable {
 }
 
 extension NetworkNamespace {
-    /// What `iptables-legacy-save` prints, without remarks and counters, the tables by their names.
+    /// What `iptables-legacy-save` prints, without comments and counters, the tables by their names.
     func saved(_ family: Family) throws -> String {
         var tables: [String] = []
         for line in try run("\(family.command)-legacy-save").split(separator: "\n") where !line.hasPrefix("#") {

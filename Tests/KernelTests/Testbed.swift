@@ -6,7 +6,7 @@ import Rules
 ///     client eth0 ── outside  director  inside ── eth0 server
 ///     198.51.100.2   198.51.100.1       10.11.12.1   10.11.12.2
 ///
-/// Where IPVS would stand is a route: the director sends what bears mark 21 to the real server, which has the virtual address
+/// In the place of IPVS is a route: the director sends what bears mark 21 to the real server, which has the virtual address
 /// on lo. What bears no mark stays on the director, which has the virtual address as well, and refuses it.
 /// The client throws away what it would send to the real servers' network, so that nothing works that was not translated.
 struct Testbed {

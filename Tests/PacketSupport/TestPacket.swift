@@ -88,5 +88,5 @@ package struct TestPacket {
     }
 }
 
-/// The number's bytes as they stand on the wire.
+/// The number's bytes as they are on the wire.
 private func big(_ number: some FixedWidthInteger) -> [UInt8] { withUnsafeBytes(of: number.bigEndian) { Array($0) } }

@@ -96,7 +96,7 @@ extension RandomConfiguration {
     mutating func ranges() -> [PortRange] {
         let most = chance(20) ? 24 : 3
         let ranges = (0..<Int.random(in: 1...most, using: &numbers)).map { _ in range() }
-        // As the reader has it: every port is no match, and stands for all others of the list.
+        // As the reader has it: every port is no match, and covers all others of the list.
         return ranges.contains(PortRange(1, 65535)) ? [.all] : ranges
     }
 

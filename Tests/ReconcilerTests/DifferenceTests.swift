@@ -86,7 +86,7 @@ struct DifferenceTests {
         arguments: [
             ("missing from an empty hook", "", "", ">"),
             ("missing, others there", "xy", "", ">xy"),
-            ("right, wherever it stands", "x>y", "", "x>y"),
+            ("right, wherever it is", "x>y", "", "x>y"),
             ("doubled", "x>y>", "", "x>y"),
             ("one of others beside it", "xa>y", "", "xa>y"),
             ("one of others instead", "xay", "", ">xay"),
@@ -140,7 +140,7 @@ struct DifferenceTests {
     }
 
     @Test("A chain that bears our prefix and is not wanted goes, with whatever is in it")
-    func chainOfSomebodyElse() throws {
+    func unwantedChain() throws {
         var before = table(mangle, ["PREROUTING": "x>", "fwmarkd-mark": "A", "fwmarkd-old": "BC", "OTHER": "z"])
         before.change(chainName("fwmarkd-mark")) { $0.append(KernelRule(Rule(target: .jump(chainName("fwmarkd-old"))))) }
         let found = difference(before, ruleset([mangle: ["fwmarkd-mark": "A"]]))
@@ -149,7 +149,7 @@ struct DifferenceTests {
     }
 
     @Test(
-        "Chains are made from the last to the first, each with its rules; those that lead to a chain still to be made come behind")
+        "Chains are made from the last to the first, each with its rules; those that lead to a chain still to be made come last")
     func newChains() throws {
         var wanted = ruleset([mangle: ["fwmarkd-mark": "A", "fwmarkd-C": "C", "fwmarkd-B": "B"]])
         wanted.tables[mangle]?[0].rules.append(Rule(target: .goTo(chainName("fwmarkd-B"))))

@@ -245,7 +245,7 @@ struct ReconcileTests {
         #expect(kernel.log == [])
     }
 
-    @Test("A cancelled task stops between attempts, with a whole state behind it")
+    @Test("A cancelled task stops between attempts, and leaves a whole state")
     func cancelledBetweenAttempts() async throws {
         kernel.with { $0.faults[mangle] = Array(repeating: .refuse(EINVAL), count: 100) }
         let clock = ManualClock { count in if count == 2 { withUnsafeCurrentTask { $0?.cancel() } } }

@@ -96,7 +96,7 @@ struct AddressTests {
         #expect(right.overlaps(left) == overlaps)
     }
 
-    @Test("In sorted order each prefix stands before all that it holds")
+    @Test("In sorted order each prefix comes before all that it holds")
     func order() throws {
         let sorted = try ["10.0.0.0/8", "10.0.0.0/16", "10.0.0.0/32", "10.0.1.0/24", "11.0.0.0/8", "::/0", "::/128"].map {
             try Prefix(parsing: $0)
@@ -104,7 +104,7 @@ struct AddressTests {
         #expect(sorted.reversed().sorted() == sorted)
     }
 
-    @Test("Bits behind the length are dropped where that is asked for")
+    @Test("Bits after the length are dropped where that is asked for")
     func containing() {
         #expect(Prefix(containing: Address(ipv4: 0x0a0b_0c0d), length: 24).description == "10.11.12.0/24")
         #expect(Prefix(containing: Address(ipv4: .max), length: 0).description == "0.0.0.0/0")

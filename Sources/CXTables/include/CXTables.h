@@ -49,7 +49,7 @@ struct fwmarkd_xt_answer {
 int fwmarkd_xt_print(
     int is_ipv6, const char *directories, const struct fwmarkd_xt_part *parts, size_t count, struct fwmarkd_xt_answer *answers);
 
-/* The protocol's name as iptables shows it behind -p; NULL for one without a name. Valid until the next call. */
+/* The protocol's name as iptables shows it after -p; NULL for one without a name. Valid until the next call. */
 const char *fwmarkd_xt_protocol_name(uint16_t number);
 
 #endif

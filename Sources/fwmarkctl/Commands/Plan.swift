@@ -9,7 +9,7 @@ struct Plan: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Show how the kernel's rules differ from the file.",
         discussion: """
-            What the file wants and the kernel lacks stands behind +, what the kernel has and the file does not want behind -, \
+            Rules that the kernel lacks are shown with +, rules that the file does not want with -, \
             in the syntax of iptables. Only rules and chains of fwmarkd's are meant. Nothing is changed, no lock is taken.
 
             Exit status: 0 no difference, 2 a difference, 1 an error.

@@ -5,9 +5,9 @@ struct Reload: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Have the daemon read the file again and bring the kernel to it.",
         discussion: """
-            Waits until it is done and prints what changed. A file with faults changes nothing: every fault is printed.
+            Waits until it is done and prints what changed. A file with errors changes nothing: every error is printed.
 
-            Exit status: 0 done, 1 faults or an error, 4 the daemon is not running.
+            Exit status: 0 done, 1 errors, 4 the daemon is not running.
 
             Example: fwmarkctl check && fwmarkctl reload
             """)

@@ -17,7 +17,7 @@ struct DaemonClient {
     /// The socket's path, or the director's URL.
     private let path: String
 
-    /// A client of the daemon behind the path of `--socket`.
+    /// A client of the daemon at the path of `--socket`.
     init(_ socket: DaemonSocket, at path: String) {
         target = .socket(socket)
         self.path = socket.path(path)

@@ -1,7 +1,7 @@
 import API
 import NIOHTTP1
 
-/// The daemon behind the socket, as far as it can be found by commands that do without it.
+/// The daemon at the socket, for commands that also work without one.
 enum RunningDaemon {
     /// Its status; nil where none answers.
     static func find(_ socket: String) async -> Status? {

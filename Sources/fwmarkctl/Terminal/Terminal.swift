@@ -1,6 +1,6 @@
 import Glibc
 
-/// What stands behind an output stream.
+/// Where an output stream goes.
 struct Terminal {
     private let descriptor: CInt
 

@@ -18,7 +18,7 @@ struct TextTable {
         }
     }
 
-    /// A cell: parts that are joined by commas where there is room, and stand below one another where there is not.
+    /// A cell: parts that are joined by commas where there is room, and are below one another where there is not.
     struct Cell: ExpressibleByStringLiteral {
         var parts: [String]
 
@@ -29,7 +29,7 @@ struct TextTable {
         var widest: Int { parts.map(\.count).max() ?? 0 }
         var joinedWidth: Int { parts.reduce(parts.count - 1) { $0 + $1.count } }
 
-        /// The parts in lines of at most `width` characters; a part that is longer stands alone.
+        /// The parts in lines of at most `width` characters; a part that is longer has a line of its own.
         func lines(_ width: Int) -> [String] {
             var lines: [String] = []
             for part in parts {
