@@ -17,6 +17,15 @@ package struct MarkConflict: Equatable, Sendable {
 /// Most services have addresses of their own; they are found by one walk over the sorted addresses. The rest become `PacketSets`.
 /// Whether any two of many marks are in conflict is seen from their bits alone, and where a cell has a service that takes all of it,
 /// that service is in conflict with every other mark there: so what is cut further gets less with every cut.
+///
+/// Example: services 0 to 999 on 203.0.113.10, TCP ports 1 to 1000, each with a mark of its own, and service 1000 on the same
+/// address, TCP 1-1000, with mark 7.
+///
+///     the crowd      all 1,001: they share an address, and their marks differ in bits that both write
+///     the hull       203.0.113.10, TCP 1 to 1000
+///     takes it all   service 1000: in conflict with service 0, the first that has another mark
+///     the rest       0 to 999, cut at port 501: 500 in each half, none in both
+///     each half      is cut in the same way until at most 8 are left; those are compared in pairs: no two meet
 package struct MarkConflicts {
     private let services: [Service]
     private var sets = PacketSets()

@@ -5,6 +5,16 @@ package import Rules
 /// Not by trying packets at random: the packets are divided where some rule may tell them apart (addresses, ports and the like between
 /// neighbouring boundaries), and one of each class is judged. Classes in which no rule that comes or goes can match are not divided
 /// further, since there both versions are the same.
+///
+/// Example: before, a chain has `-d 203.0.113.10 -p tcp --dport 80 -j MARK --set-mark 80` (which goes) and `-p udp -j DROP`; after, our
+/// chain does the first one's work.
+///
+///     by destination   below .10, .10, above .10: only in .10 can the rule that goes match
+///     by protocol      0 to 5, 6, 7 to 255: only in 6
+///     by port          0 to 79, 80, 81 to 65535: only in 80
+///     one class        TCP to 203.0.113.10 port 80: mark 80 before and after
+///
+/// The DROP rule matches no packet of that class, so it is not looked at any further.
 package struct Equivalence {
     /// A class of packets to which the two versions do something else, or may.
     package struct Difference: Sendable {

@@ -5,6 +5,16 @@ package import Rules
 /// A mark set lets the packet go on; a translation, an accept or a drop ends the table. At the end of a chain, and at RETURN, the
 /// packet goes on after the last jump (`-j`); a goto (`-g`) leaves nothing to come back to. Where it is not known whether the packet
 /// matches a rule, both ways are followed, as far as there are few; what they agree on is known.
+///
+/// Example: a TCP packet to 203.0.113.10, whose destination port is not known, at prerouting.
+///
+///     -A PREROUTING -m mark --mark 7 -j DROP        the packet has no mark: passed by
+///     -A PREROUTING -d 203.0.113.0/24 -j LVS        matches: on in LVS
+///     -A LVS -p udp -j RETURN                       passed by
+///     -A LVS -p tcp --dport 21 -j MARK --set-mark 21   not known: one way with mark 21, one without
+///     -A LVS -j MARK --set-mark 80                  both ways
+///
+/// Both ways end with mark 80 and pass: mark 80 is known. Without the last rule the mark would be unknown, because of rule 2 of LVS.
 package struct Judge: Sendable {
     let tables: [TableID: CompiledTable]
 

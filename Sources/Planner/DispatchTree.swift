@@ -10,11 +10,12 @@ import Rules
 ///
 /// The match of protocol and ports is as high as can be: on the way into the first chain below which all rules have the same.
 ///
-/// Twenty web servers, 192.0.2.1 to 192.0.2.20, TCP 80, and one of them also TCP 8080:
+/// Forty web servers, 192.0.2.1 to 192.0.2.40, TCP 80, and the first of them also TCP 8080:
 ///
 ///     fwmarkd-mark             -p tcp -g fwmarkd-m-root                        ports differ: the protocol alone
 ///     fwmarkd-m-root           -d 192.0.2.0/28 -g fwmarkd-m-c0000200-28        one of these has other ports
 ///                              -d 192.0.2.16/28 -p tcp --dport 80 -g fwmarkd-m-c0000210-28
+///                              -d 192.0.2.32/28 -p tcp --dport 80 -g fwmarkd-m-c0000220-28
 ///     fwmarkd-m-c0000200-28    -d 192.0.2.1/32 -p tcp --dports 80,8080 -j MARK …
 ///                              -d 192.0.2.2/32 -p tcp --dport 80 -j MARK …
 ///     fwmarkd-m-c0000210-28    -d 192.0.2.16/32 -j MARK …                      bare: ports are asked for already

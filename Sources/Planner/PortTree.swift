@@ -7,11 +7,13 @@ import Rules
 /// to it asks for all ports that rules below have, or some more where these are scattered: so each rule is there once, whatever
 /// its ports are. Where the ports of a way are also those of a rule or way after it, the packet comes back.
 ///
-///     21 rules on 203.0.113.10, TCP 5001, 5002, … 5020 and one 5000:6000
+/// 41 rules on 203.0.113.10, TCP 5001, 5002, … 5040 and one 5000:6000:
 ///
-///     -p tcp -j fwmarkd-p-A                            the prefix has been asked for
-///     fwmarkd-p-A   --dport 5000:6000 -j fwmarkd-p-B   4992 to 5007 and beyond, because of the one range: a jump
-///                   --dport 5008:5020 -g fwmarkd-p-C   5008 to 5023
+///     -d 203.0.113.10/32 -p tcp -j fwmarkd-p-A
+///     fwmarkd-p-A   --dport 5000:6000 -j fwmarkd-p-B   4992 to 5007, and beyond because of the one range: a jump
+///                   --dport 5008:5023 -g fwmarkd-p-C
+///                   --dport 5024:5039 -g fwmarkd-p-D
+///                   --dport 5040 -j MARK …             one rule needs no chain of its own
 struct PortTree {
     /// How many bits of a port a chain tells apart.
     private static let stride = 4

@@ -2,6 +2,15 @@ import API
 
 /// What the keeper knows and what follows from it: life, phase, and what is due when. Events and times go in, the next work comes
 /// out; nothing here reads a clock, a file or a table.
+///
+/// Example: the rules are in force, and a script deletes one of them.
+///
+///     0 ms     hint(.lock)             the lock was taken            next: wait until 25 ms
+///     4 ms     hint(.lock)             and let go                    next: wait until 29 ms
+///     29 ms                            quiet for 25 ms               next: compare(.lock)
+///     30 ms    foundDrift(.lock)       settled → drifted             next: write(.lock)
+///     32 ms    wrote(.lock, changed)   drifted → settled             next: wait until 1032 ms, for the comparison by check-interval
+///     33 ms    hint(.lock)             by our own commit             next: wait until 58 ms
 struct KeeperState<Instant: InstantProtocol>: Sendable where Instant.Duration == Duration {
     /// What the configuration in force says about it.
     struct Settings: Sendable, Hashable {
