@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """python_iptables.py COUNT: the three rules of COUNT services with python-iptables, table by table in one commit each."""
 
 import sys

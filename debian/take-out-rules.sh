@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh
 # has_chains PREFIX: whether a legacy table has chains whose names begin so.
 has_chains() { { iptables-legacy-save && ip6tables-legacy-save; } 2>/dev/null | grep -q "^:$1"; }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /// The rows of DESIGN.md section 9 with what they ask for.
 struct Goals {
     let size: Int

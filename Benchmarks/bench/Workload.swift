@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 import Glibc
 
 /// The files that describe a number of services, for fwmarkd and for its peers.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /// Where the daemon answers, and to what.
 package enum Endpoint {
     /// The directory of the sockets, unless `--runtime-directory` says otherwise.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /// The packet that an explanation is about: the first of its connection, without a mark.
 package struct ExplainedPacket: Codable, Sendable, Hashable {
     /// The transport protocol, by name (`tcp`) or number (`47`).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /// A rule that a packet meets and matches, or may match.
 package struct ExplainedStep: Codable, Sendable, Hashable {
     /// What the rule does to a packet that matches.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /// What happens to one packet: the answer to `GET /v1/explain`, and what `fwmarkctl explain --json` prints.
 package struct Explanation: Codable, Sendable, Hashable {
     /// Which rules the answer is about.

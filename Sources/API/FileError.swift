@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /// One thing that is wrong in a configuration file.
 package struct FileError: Codable, Sendable, Hashable {
     /// The file's path.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /// A parameter of a request that makes no sense, by its name in the query, and what is wrong with it.
 package struct InvalidParameter: Error, Sendable, Hashable {
     /// Its name: `source`.

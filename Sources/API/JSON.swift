@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 package import FoundationEssentials
 
 /// The JSON of the sockets: keys in camel case and in a fixed order, times as RFC 3339 in UTC with milliseconds.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /// The mark of a packet after all rules, as far as it can be determined.
 package struct MarkOutcome: Codable, Sendable, Hashable {
     /// How much is known.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /// A source translation and what it has seen.
 package struct MasqueradeStatus: Codable, Sendable, Hashable {
     /// Its name.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /// What the daemon counts beside its status; a value that only grows, but for the state of the last reload.
 package struct Metrics: Sendable, Hashable {
     /// How a comparison can end.

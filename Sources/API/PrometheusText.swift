@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 import FoundationEssentials
 
 /// The answer to `GET /metrics`: Prometheus' text format, version 0.0.4.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /// A real server of a virtual service of IPVS.
 package struct RealServerStatus: Codable, Sendable, Hashable {
     /// How IPVS sends packets to a real server.

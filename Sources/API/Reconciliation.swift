@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /// The answer to `POST /v1/reload` and `POST /v1/reconcile`: what was found and done.
 package struct Reconciliation: Codable, Sendable, Hashable {
     /// The first of the changes in the order in which they were made; at most `changeLimit`.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /// A socket that the daemon answers on, or wants to.
 package struct ServerStatus: Codable, Sendable, Hashable {
     /// `status`, `control` or `http`.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /// A service and what it has seen.
 package struct ServiceStatus: Codable, Sendable, Hashable {
     /// Its name.

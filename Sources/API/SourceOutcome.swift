@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /// What happens to the source address of a packet, as far as it can be determined.
 package struct SourceOutcome: Codable, Sendable, Hashable {
     /// How much is known.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 import Rules
 
 /// Which part of the services and translations `GET /v1/status` is asked for.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /// A table that rules of ours are wanted or found in.
 package struct TableStatus: Codable, Sendable, Hashable {
     /// `ipv4` or `ipv6`.

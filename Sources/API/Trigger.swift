@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /// What makes the daemon compare.
 package enum Trigger: String, Codable, Sendable, Hashable, CaseIterable {
     /// Its start.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /// A configuration file that the daemon's user may not read.
 package struct UnreadableFile: Codable, Sendable, Hashable {
     /// The file.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /// IPVS' virtual service on a mark, as the kernel has it.
 package struct VirtualServiceStatus: Codable, Sendable, Hashable {
     /// `ipv4` or `ipv6`: IPVS keeps the two apart.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* What Swift sees of libiptc and of the kernel's x_tables headers.
  *
  * Structures and constants come from the headers themselves. Only what Swift's importer cannot take is below: macros

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* What Swift sees of the kernel's netlink headers: structures and constants. */
 #ifndef FWMARKD_CNETLINK_SHIM_H
 #define FWMARKD_CNETLINK_SHIM_H

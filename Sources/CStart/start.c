@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 #include <signal.h>
 
 // A SIGHUP before the daemon can hear it would end it. The file is read after the daemon has begun to hear, so that nothing is

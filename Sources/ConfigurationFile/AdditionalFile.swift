@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /// A file that is read as if it were in `conf.d`.
 package struct AdditionalFile: Sendable, Hashable {
     /// The name that it has there: its place in the order, and the file that it is read in place of, if there is one of that name.

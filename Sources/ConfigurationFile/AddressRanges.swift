@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 import Rules
 
 /// Addresses of both families as ranges that are sorted and do not touch one another.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /// What a director needs, as the file says it. Positions in the file are beside it, in `LoadedConfiguration`.
 package struct Configuration: Sendable, Hashable {
     /// How the daemon behaves.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 import Rules
 
 /// A list of prefixes, and where its first entry without "!" of each family is.

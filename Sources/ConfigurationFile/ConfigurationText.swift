@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /// The bytes of one configuration file.
 package struct ConfigurationText: Sendable, Hashable {
     /// The file's path, as errors show it.

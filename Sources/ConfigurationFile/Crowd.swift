@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 import Rules
 
 /// Finds entries that share an address with others. Most entries have addresses of their own, and need no closer look.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /// How the daemon behaves: the `daemon:` section.
 package struct DaemonSettings: Sendable, Hashable {
     /// What to do about a difference between kernel and file that nobody asked for.

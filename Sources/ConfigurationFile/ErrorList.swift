@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 import Rules
 
 /// A place in the file that is being read. Smaller than a `SourcePosition`, which is made of it when an error is told.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /// A configuration that was read and found right, with what is known of its files.
 package struct LoadedConfiguration: Sendable, Hashable {
     /// What the files say.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 import Rules
 
 /// Two services that would give one packet two different marks: indices of the later one, and of the first of the earlier ones that

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /// The known word that is nearest to a misspelt one, as its index; nil if none is near.
 ///
 /// Near means: at most a third of the letters have to be added, dropped, changed or swapped with their neighbour.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 import Rules
 
 /// Numbers for what the dimensions of `PacketSets` are made of. Addresses and names of interfaces become their rank among those that

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /// A list of a configuration that may have entries with "!".
 ///
 /// A packet matches if it matches at least one entry without "!" (any packet does, if there are none) and no entry with it.

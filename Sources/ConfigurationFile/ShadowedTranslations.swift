@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 import Rules
 
 /// A translation that never decides, because earlier ones take all its packets to something else: indices of it, and of the first of

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /// A place in a file.
 package struct SourcePosition: Sendable, Hashable {
     /// The file's path, as it was given or found.

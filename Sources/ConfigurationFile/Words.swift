@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /// The words of a mapping that were there, each with its line.
 struct Words<Key: Word> {
     private var lines = InlineArray<16, Int32>(repeating: 0)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 import CYAML
 
 /// The events of one YAML document, read with libyaml: what comes next in the file, one at a time.

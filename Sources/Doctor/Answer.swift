@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /// A fact, or why it is not known.
 package enum Answer<Value: Sendable>: Sendable {
     /// What was found.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /// A question to the facts that has a clear answer. Pure: the same facts, the same verdict.
 package protocol Check: Sendable {
     /// The check's name, in small letters and dashes.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /// What a check came to.
 package struct CheckResult: Sendable, Hashable {
     /// What it found; nothing where all is well.

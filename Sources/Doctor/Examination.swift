@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /// Everything outside our rules that can keep a service from working, judged on one machine at one moment.
 package struct Examination: Sendable, Hashable, Codable {
     /// A check that could not run, or not to its end.

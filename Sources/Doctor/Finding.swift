@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /// How bad a finding is.
 package enum Severity: String, Sendable, Hashable, Codable, CaseIterable {
     /// Clients are refused, wait in vain, or reach the wrong place.

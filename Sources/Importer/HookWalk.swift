@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 import Rules
 
 /// The rules that the packets of a hook meet in one table, in their order, with the packets that each meets.

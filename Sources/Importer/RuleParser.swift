@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 import Rules
 
 /// Reads the words of one rule, as iptables takes them after the chain's name, into typed rules.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 import Rules
 
 /// Lines of iptables-save text or of a script, split into words as iptables-restore and a shell do.

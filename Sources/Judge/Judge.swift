@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 package import Rules
 
 /// What tables do to packets, by the rules of x_tables (`ipt_do_table` in `net/ipv4/netfilter/ip_tables.c`), without any kernel.

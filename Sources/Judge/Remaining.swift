@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 import Rules
 
 /// The rules of a table that some packets of a hook may match, chain by chain, with the numbers that they have in the table.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 import Synchronization
 
 /// Whether the daemon is to stop, for those who wait in the middle of something.

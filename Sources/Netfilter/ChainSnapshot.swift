@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 package import Rules
 
 /// A chain as it is in the kernel.

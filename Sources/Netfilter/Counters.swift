@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /// How much a rule or a policy has seen.
 package struct Counters: Sendable, Hashable {
     /// Packets that matched.

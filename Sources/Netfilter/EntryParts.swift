@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 package import Rules
 
 /// A rule's entry, what is in its head, and where its matches and its target are: for libxtables' printers.

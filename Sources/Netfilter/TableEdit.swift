@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 package import Rules
 
 /// One change of a table. Numbers of rules count from 0 and hold at the moment at which the change is made.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 package import Rules
 
 /// A table as it was in the kernel at one moment.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /// A record of the kernel's audit log, as far as it tells who changed the packet filter.
 package struct AuditRecord: Sendable, Hashable {
     /// Which event the record belongs to: time and serial number, as the log writes them (`1700000000.123:42`). Records of one

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /// The same by the header's names for the numbers.
 extension NetlinkAttributes {
     func bytes<Name: RawRepresentable<UInt32>>(_ name: Name) -> ArraySlice<UInt8>? { bytes(Int(name.rawValue)) }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 import CNetlink
 
 /// Attributes by their numbers, and in their order (`struct nlattr` of `<linux/netlink.h>`). What does not fit is left out.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 import CNetlink
 
 /// A message from the kernel without its `nlmsghdr`: a fixed head, then attributes.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 import CNetlink
 
 /// A set or map of nf_tables, as far as rules compare packets with it.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 package import Rules
 
 /// A table of nf_tables as packets of one family meet it, in the words of `Rules`.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 package import Rules
 
 /// A real server of a virtual service of IPVS (`IPVS_DEST_ATTR_…` of `<linux/ip_vs.h>`).

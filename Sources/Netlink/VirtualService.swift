@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 package import Rules
 
 /// A virtual service of IPVS, as its own netlink family describes it (`IPVS_SVC_ATTR_…` of `<linux/ip_vs.h>`).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 import Rules
 
 /// Names for the chains of one table, each given once. The same chain has the same name in every plan.

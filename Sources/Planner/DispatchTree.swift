@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 import Rules
 
 /// Chains in which a packet finds the rules for its address in a number of steps that grows with the logarithm of the number of

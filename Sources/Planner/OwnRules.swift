@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 import Rules
 
 /// The rules of one service or translation: what its packets are, and what is done with them.

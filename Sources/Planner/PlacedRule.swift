@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 import Rules
 
 /// A rule and the prefix of addresses whose packets it is about, in numbers: 10,000 services make 10,000 of these, and few

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 import Rules
 
 /// The rules of one protocol for one prefix that many services share, or of one service with many scattered ports, told apart by

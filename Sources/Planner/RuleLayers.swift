@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 import Rules
 
 /// Rules sorted by prefix, in as many layers as the plain order needs to be kept.

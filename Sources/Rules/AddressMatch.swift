@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /// A prefix, or all addresses outside it.
 package struct AddressMatch: Sendable, Hashable {
     /// The prefix.

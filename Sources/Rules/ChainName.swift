@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /// The name of a chain: up to 31 bytes, whatever they are. The kernel does not ask for UTF-8, so neither do we.
 package struct ChainName: Sendable, Hashable {
     // The bytes as four big-endian words, zeros after the end: comparing words is comparing bytes, and nothing is allocated.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /// One of the matches of a rule (`-m …`), as far as it is known; the rest are bytes.
 package enum Condition: Sendable, Hashable {
     /// Ports of TCP, UDP, SCTP (their own matches, or multiport). A kernel match with source and destination ports is two conditions.

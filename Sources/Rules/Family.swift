@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /// An address family with netfilter tables of its own.
 package enum Family: String, Sendable, Hashable, Comparable, CaseIterable, Codable {
     case ipv4

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /// A place in a packet's way where tables are asked, in the order of `enum nf_inet_hooks` (`<linux/netfilter.h>`).
 package enum Hook: String, Sendable, Hashable, Comparable, CaseIterable, Codable {
     /// Every packet that comes in, before routing.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /// A network interface's name, or the beginning of one (`eth+`), as iptables takes it after `-i` and `-o`.
 package struct InterfacePattern: Sendable, Hashable {
     /// The name without the plus sign; empty only for `+`, which matches every interface.

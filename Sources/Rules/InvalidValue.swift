@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /// Why a text or a number is not a value of the wanted type.
 ///
 /// Both parts are fragments without a full stop, so that they can be put into `file:line:column: path: problem; advice`.

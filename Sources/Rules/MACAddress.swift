@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /// The hardware address of an Ethernet interface (IEEE 802, 48 bits).
 package struct MACAddress: Sendable, Hashable, Comparable {
     /// The address as a number: the first byte on the wire is the most significant of the low 48 bits.

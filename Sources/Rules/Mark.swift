@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /// A firewall mark under a mask: sets the bits of `mask` in the packet's mark to those of `value`.
 package struct Mark: Sendable, Hashable {
     /// The bits to set; none outside `mask`, and never zero.

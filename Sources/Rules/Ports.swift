@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /// A transport protocol with ports.
 package enum TransportProtocol: String, Sendable, Hashable, CaseIterable, Codable {
     case tcp

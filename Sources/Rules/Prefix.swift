@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /// A prefix: all addresses that share their first `length` bits with `address`.
 package struct Prefix: Sendable, Hashable, Comparable {
     /// The first address of the prefix; its bits after `length` are zero.

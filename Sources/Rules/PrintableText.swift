@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /// Text from outside (names of chains and files, comments, other programs' rules) made safe to print: control characters, line
 /// breaks, direction marks and bytes that are not UTF-8 are escaped as `\n`, `\xff` or `\u{202e}`, a backslash is left alone.
 ///

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 extension Rule {
     /// The rule as options of iptables for a shell.
     package var shellSyntax: String {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 extension Rule {
     /// The rule as `iptables -S` prints it after the chain's name. Parts that have no words are named in brackets.
     package var iptablesSyntax: String {

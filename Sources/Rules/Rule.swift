@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /// A rule of a chain: what it asks of a packet and what it does with it.
 package struct Rule: Sendable, Hashable {
     /// What it asks of a packet.

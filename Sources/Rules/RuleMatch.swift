@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /// What a rule asks of a packet: the head of a kernel entry, and its matches in their order. One type for our rules and for other
 /// programs'.
 package struct RuleMatch: Sendable, Hashable {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /// A chain: one of ours, or of other programs.
 package struct Chain: Sendable, Hashable {
     /// Its name.

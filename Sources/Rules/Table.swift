@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /// A table of x_tables.
 package enum Table: String, Sendable, Hashable, CaseIterable, Codable {
     /// Before connection tracking; where helpers are assigned.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /// What a rule does with a packet that matches.
 package enum Target: Sendable, Hashable {
     /// Changes the packet's mark (`MARK`).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 package import Glibc
 
 /// Listing directories, and making those that belong to this process's user alone.

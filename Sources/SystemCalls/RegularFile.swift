@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 package import Glibc
 
 /// Reading and replacing regular files, in bounded time and memory.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 import Glibc
 
 /// Why a file, a directory or a descriptor could not be used: what was being done, and the reason.

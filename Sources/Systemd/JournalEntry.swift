@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 import Glibc
 
 /// An entry for the journal by its own protocol, with fields (systemd's "Native Journal Protocol").

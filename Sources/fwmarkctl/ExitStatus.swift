@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /// What fwmarkctl tells its caller, beside 64 for wrong usage (`EX_USAGE` of `<sysexits.h>`, ArgumentParser's own).
 enum ExitStatus: Int32 {
     /// All well.

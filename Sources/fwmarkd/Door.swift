@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /// Which way a request came in, and so what it may ask.
 enum Door: Sendable, Hashable {
     /// `status.sock`: everybody on this machine may read.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 import NIOCore
 
 /// What clients may take from the daemon, so that however many there are it goes on keeping the rules.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* What the tests need of Linux and Swift's C library module leaves out, since it is not of POSIX. */
 #ifndef FWMARKD_CNAMESPACES_SHIM_H
 #define FWMARKD_CNAMESPACES_SHIM_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* A tunnel device of Linux, whose packets a program writes and reads: <linux/if_tun.h>. */
 #ifndef FWMARKD_CNAMESPACES_TUN_H
 #define FWMARKD_CNAMESPACES_TUN_H

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """Judges Configs/fwmarkd.schema.json: it is a schema, the shipped files satisfy it, and of the bad files it refuses all those
 whose error a schema can express. Ends with "N passed, N failed, N skipped"."""
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 // Fuzzes the configuration parser with libFuzzer: whatever the bytes are, there is an answer, it is a sound one, and a plain walk over
 // the document gives the same.
 import ConfigurationFile

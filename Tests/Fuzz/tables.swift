@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 // Fuzzes the decoder of tables with libFuzzer: bytes that no kernel would give are refused or decoded, never read past their end.
 import CNetfilter
 import Glibc

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 package import Foundation
 
 /// A network namespace of the test's own, with an xtables lock of its own; both are gone when the body of `run` ends.

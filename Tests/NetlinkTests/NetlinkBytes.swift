@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 @testable import Netlink
 
 /// Bytes of netlink messages, written as the kernel writes them on a little-endian machine.

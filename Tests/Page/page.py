@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """The status page of the real daemon, in Debian's chromium. Started by Tests/Page/run inside a network namespace."""
 import base64
 import json

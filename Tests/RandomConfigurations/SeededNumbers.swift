@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /// SplitMix64: the same numbers in every run, so that a failure can be looked at again.
 package struct SeededNumbers: RandomNumberGenerator {
     private var state: UInt64

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 import CYAML
 
 /// A YAML document as a tree, built by the shortest code that does it. It is there to be compared with, not to be fast.

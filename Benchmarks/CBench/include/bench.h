@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* What the benchmarks ask of the kernel and Swift's C library module has no words for. Every function returns -1 with errno. */
 #ifndef FWMARKD_BENCH_H
 #define FWMARKD_BENCH_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* Matches and targets in the words of their own plugins: libxtables' printers, asked in a process of their own.
  *
  * A plugin prints on standard output, keeps its state in the process, and ends that process when it does not like something:

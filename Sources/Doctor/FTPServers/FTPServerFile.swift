@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 package import Rules
 
 /// What an FTP server's configuration says about the connections that a director has to know of.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /// How much processor time comparing and repairing may take: at most 5 % of one core averaged over ten seconds, where single
 /// repairs are cheap. What is due waits while more was spent, and never longer than a second.
 ///

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 import API
 
 /// Signs that another program may be writing: the xtables lock is taken or let go, the kernel's audit tells of a table.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 import API
 
 /// What the keeper knows and what follows from it: life, phase, and what is due when. Events and times go in, the next work comes

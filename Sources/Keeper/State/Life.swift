@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /// How far the daemon has come. It goes from one to the next and never back.
 enum Life: Sendable, Hashable {
     /// The first reconcile has not been tried yet; nothing else acts.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /// Whether another program undoes repairs again and again. It is reported, and changes nothing about the repairs.
 struct Undoing<Instant: InstantProtocol>: Sendable, Hashable where Instant.Duration == Duration {
     /// Drift within this time of a repair is that repair undone.

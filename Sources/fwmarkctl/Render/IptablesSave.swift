@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 import Rules
 
 /// A ruleset as text that `iptables-restore` takes: one family a text, for a restore takes no more.

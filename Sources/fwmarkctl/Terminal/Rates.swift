@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 import API
 
 /// Packets and bytes per second between two looks.

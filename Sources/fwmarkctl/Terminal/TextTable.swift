@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /// Columns for people: aligned, broken into several lines a row where the terminal is too narrow, and the least important ones left
 /// out where that is not enough.
 struct TextTable {
