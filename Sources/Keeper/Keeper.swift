@@ -134,11 +134,16 @@ package actor Keeper<Store: RuleStore, Time: Clock> where Time.Duration == Durat
     }
 
     /// Called when another program may have written: the xtables lock was taken or let go, or had to be watched anew, or the kernel's
-    /// audit tells of a table, with the writer.
-    package func hint(_ trigger: Trigger, writer: Event.Writer? = nil) {
-        state.hint(trigger, at: clock.now)
+    /// audit tells of a table, with the writer. `isOwn`: it was the keeper that used the lock, as far as can be told.
+    package func hint(_ trigger: Trigger, isOwn: Bool = false, writer: Event.Writer? = nil) {
+        state.hint(trigger, isOwn: isOwn, at: clock.now)
         if let writer { lastWriter = (writer, clock.now) }
         wake()
+    }
+
+    /// The same, called on the keeper's own thread.
+    package nonisolated func hintHere(_ trigger: Trigger, isOwn: Bool) {
+        assumeIsolated { $0.hint(trigger, isOwn: isOwn) }
     }
 
     /// Called when the kernel's audit begins to be heard, or is not heard any more.

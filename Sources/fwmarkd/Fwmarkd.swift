@@ -48,17 +48,20 @@ struct Fwmarkd: AsyncParsableCommand {
             log.critical("at most \(openFiles) files may be open, which is too few: raise LimitNOFILE= or `ulimit -n`")
             throw ExitCode.failure
         }
-        let keeperThread = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let thread = OwnThread()
+        let lockUses = LockUses()
         let board = StatusBoard(configurationPath: config, pid: getpid(), host: hostName())
         let keeper = Keeper(
-            KernelTables(), configurationPath: config, lastGood: LastGood(stateDirectory: stateDirectory), board: board,
-            notifier: ServiceNotifier(), log: log, clock: ContinuousClock(), executor: keeperThread.next().executor)
+            KeeperTables(tables: KernelTables(), lockUses: lockUses), configurationPath: config,
+            lastGood: LastGood(stateDirectory: stateDirectory), board: board,
+            notifier: ServiceNotifier(), log: log, clock: ThreadClock(loop: thread.loop),
+            executor: thread.loop.executor)
         do {
             if once {
                 guard try await keeper.boot() else { throw ExitCode.failure }
                 return
             }
-            try await serve(keeper, limits, log)
+            try await serve(keeper, thread, lockUses, limits, log)
         } catch let failure as BootFailure {
             log.critical("\(failure)")
             throw ExitCode.failure
@@ -68,7 +71,10 @@ struct Fwmarkd: AsyncParsableCommand {
         }
     }
 
-    private func serve(_ keeper: Keeper<KernelTables, ContinuousClock>, _ limits: ServerLimits, _ log: Logger) async throws {
+    private func serve(
+        _ keeper: Keeper<KeeperTables, ThreadClock>, _ thread: OwnThread, _ lockUses: LockUses, _ limits: ServerLimits,
+        _ log: Logger
+    ) async throws {
         let runtime = try RuntimeDirectory(runtimeDirectory)
         // Before the file is read: until here SIGHUP is ignored (CStart), and what comes from now on is a reload.
         let hangups = await UnixSignalsSequence(trapping: .sighup)
@@ -81,14 +87,16 @@ struct Fwmarkd: AsyncParsableCommand {
         ) { continuation.yield() }
         let services: [any Service] = [
             servers,
-            LockWatch(path: XtablesLock.defaultPath, log: log) { await keeper.hint(.lock) },
+            LockWatch(path: XtablesLock.defaultPath, loop: thread.loop, uses: lockUses, log: log) {
+                keeper.hintHere(.lock, isOwn: $0)
+            },
             AuditWatch(log: log) {
                 await keeper.audit(isHeard: $0)
             } whenWritten: {
                 await keeper.hint(.audit, writer: $0)
             },
             ReloadOnHangup(keeper: keeper, hangups: hangups),
-            KeeperService(keeper: keeper, tried: tried, count: 2) { await Fwmarkd.end(runtime) },
+            KeeperService(keeper: keeper, thread: thread, tried: tried, count: 2) { await Fwmarkd.end(runtime) },
         ]
         var quiet = log
         quiet.logLevel = .critical

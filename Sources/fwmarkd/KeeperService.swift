@@ -7,6 +7,8 @@ import UnixSignals
 /// Brings the kernel to the configuration once every server has tried to listen, then does what is due until the daemon is to stop.
 struct KeeperService<Store: RuleStore, Time: Clock>: Service where Time.Duration == Duration {
     let keeper: Keeper<Store, Time>
+    /// The keeper's own thread.
+    let thread: OwnThread
     /// Yields once for each server that has tried to listen for the first time.
     let tried: AsyncStream<Void>
     /// How many servers there are to wait for.
@@ -17,7 +19,9 @@ struct KeeperService<Store: RuleStore, Time: Clock>: Service where Time.Duration
     /// How long a server is waited for.
     private static var patience: Duration { .seconds(2) }
 
-    func run() async throws {
+    func run() async throws { try await thread.run { try await keep() } }
+
+    private func keep() async throws {
         let keeper = keeper
         // What waits for the xtables lock, at the start as well, is not to keep the daemon from stopping.
         try await withGracefulShutdownHandler {

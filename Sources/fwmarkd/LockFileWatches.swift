@@ -9,11 +9,14 @@ final class LockFileWatches: Sendable {
     private let path: String
     private let name: [UInt8]
     private let inotify: CInt
+    /// The keeper's own uses of the lock.
+    private let uses: LockUses
     /// The file's watch, and the directory's; -1: none.
     private let watches = Mutex<(file: CInt, directory: CInt)>((-1, -1))
 
-    init(_ path: String) throws(SystemError) {
+    init(_ path: String, _ uses: LockUses) throws(SystemError) {
         self.path = path
+        self.uses = uses
         name = path.split(separator: "/").last.map { Array($0.utf8) } ?? []
         inotify = try systemCall("watching \(path)") { inotify_init1(CInt(IN_CLOEXEC | IN_NONBLOCK)) }
     }
@@ -30,9 +33,11 @@ final class LockFileWatches: Sendable {
     /// - Returns: whether that is another one than before, which nobody has watched until now.
     func renew() -> Bool {
         // As iptables makes it: in a fresh system nobody has taken the lock yet.
-        let file = open(path, O_RDONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW, 0o600)
-        if file >= 0 { close(file) }
-        return watches.withLock { watches in
+        if FileIdentity(path) == nil {
+            let file = open(path, O_RDONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW, 0o600)
+            if file >= 0 { close(file) }
+        }
+        let isNew = watches.withLock { watches in
             let directory = inotify_add_watch(
                 inotify, Directory.parent(of: path),
                 UInt32(IN_CREATE | IN_DELETE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR))
@@ -45,28 +50,50 @@ final class LockFileWatches: Sendable {
             if before.file >= 0, before.file != watches.file { inotify_rm_watch(inotify, before.file) }
             return watches.file >= 0 && watches.file != before.file
         }
+        if isNew { uses.forget() }
+        return isNew
     }
 
-    /// What the `struct inotify_event`s say: whether the lock was used, and whether another file may be at the path.
-    func read(_ events: ByteBuffer) -> (isUsed: Bool, isChanged: Bool) {
-        var events = events
-        var (isUsed, isChanged) = (false, false)
+    /// What the events say.
+    struct Events {
+        /// Whether another program has used the lock.
+        var isUsed = false
+        /// Whether the keeper has.
+        var isUsedByKeeper = false
+        /// Whether another file may be at the path.
+        var isChanged = false
+    }
+
+    /// What the `struct inotify_event`s say.
+    func read(_ bytes: ByteBuffer) -> Events {
+        var bytes = bytes
+        var events = Events()
         let watches = watches.withLock { $0 }
-        while let (watch, mask, _, length) = events.readMultipleIntegers(
+        while let (watch, mask, _, length) = bytes.readMultipleIntegers(
             endianness: .host, as: (Int32, UInt32, UInt32, UInt32).self)
         {
-            let name = events.readSlice(length: min(Int(length), events.readableBytes)).map {
+            let name = bytes.readSlice(length: min(Int(length), bytes.readableBytes)).map {
                 $0.readableBytesView.prefix { $0 != 0 }
             }
-            if mask & UInt32(IN_Q_OVERFLOW) != 0 { (isUsed, isChanged) = (true, true) }
+            if mask & UInt32(IN_Q_OVERFLOW) != 0 {
+                uses.forget()
+                (events.isUsed, events.isChanged) = (true, true)
+            }
             if watch == watches.directory {
-                if mask & UInt32(IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED) != 0 { isChanged = true }
-                if let name, name.elementsEqual(self.name) { isChanged = true }
+                if mask & UInt32(IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED) != 0 { events.isChanged = true }
+                if let name, name.elementsEqual(self.name) { events.isChanged = true }
             } else if watch == watches.file {
-                if mask & UInt32(IN_OPEN | IN_CLOSE_WRITE | IN_CLOSE_NOWRITE) != 0 { isUsed = true }
-                if mask & UInt32(IN_DELETE_SELF | IN_MOVE_SELF | IN_ATTRIB | IN_IGNORED) != 0 { isChanged = true }
+                note(mask, &events)
             }
         }
-        return (isUsed, isChanged)
+        return events
+    }
+
+    /// What an event of the lock's file says.
+    private func note(_ mask: UInt32, _ events: inout Events) {
+        for kind in [UInt32(IN_OPEN), UInt32(IN_CLOSE_WRITE | IN_CLOSE_NOWRITE)] where mask & kind != 0 {
+            if uses.take(opened: kind == UInt32(IN_OPEN)) { events.isUsedByKeeper = true } else { events.isUsed = true }
+        }
+        if mask & UInt32(IN_DELETE_SELF | IN_MOVE_SELF | IN_ATTRIB | IN_IGNORED) != 0 { events.isChanged = true }
     }
 }

@@ -6,6 +6,8 @@ import Hummingbird
 import HummingbirdCore
 import Keeper
 import Logging
+import NIOCore
+import NIOPosix
 import Rules
 import ServiceLifecycle
 import SystemCalls
@@ -31,7 +33,10 @@ struct Servers<Source: AnswerSource>: ServiceLifecycle.Service {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await serve("status", Endpoint.statusSocket, mode: 0o666, Routes(answers: answers, door: .reading)) }
             group.addTask {
-                await serve("control", Endpoint.controlSocket, mode: 0o600, Routes(answers: controlAnswers, door: .acting))
+                // Other clients hold up their own threads, and not root's.
+                let thread = OwnThread()
+                let routes = Routes(answers: controlAnswers, door: .acting)
+                await thread.run { await serve("control", Endpoint.controlSocket, mode: 0o600, routes, thread.group) }
             }
             group.addTask { await serveHTTP() }
         }
@@ -39,7 +44,10 @@ struct Servers<Source: AnswerSource>: ServiceLifecycle.Service {
 
     // MARK: - Unix sockets
 
-    private func serve(_ name: String, _ socket: String, mode: mode_t, _ routes: Routes<Source>) async {
+    private func serve(
+        _ name: String, _ socket: String, mode: mode_t, _ routes: Routes<Source>,
+        _ loops: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
+    ) async {
         let path = runtime.socket(socket)
         let server = ListeningServer(name: name, address: path, board: answers.board, log: log)
         var hasTried = false
@@ -53,7 +61,7 @@ struct Servers<Source: AnswerSource>: ServiceLifecycle.Service {
             unlink(path)
             try await withThrowingTaskGroup(of: Void.self) { group in
                 let (made, continuation) = AsyncStream.makeStream(of: Void.self)
-                let application = application(routes, .unixDomainSocket(path: path)) {
+                let application = application(routes, .unixDomainSocket(path: path), loops) {
                     // Made under umask 077: until here it was the superuser's alone.
                     chmod(path, mode)
                     listening()
@@ -105,12 +113,13 @@ struct Servers<Source: AnswerSource>: ServiceLifecycle.Service {
         let server = ListeningServer(name: "http", address: text(address), board: answers.board, log: log)
         await server.run { listening in
             let bind = BindAddress.hostname(address.address.description, port: Int(address.port))
-            try await application(Routes(answers: answers, door: .network(.own())), bind, listening).run()
+            try await application(Routes(answers: answers, door: .network(.own())), bind, whenListening: listening).run()
         }
     }
 
     private func application(
-        _ routes: Routes<Source>, _ address: BindAddress, _ whenListening: @escaping @Sendable () -> Void
+        _ routes: Routes<Source>, _ address: BindAddress, _ loops: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton,
+        whenListening: @escaping @Sendable () -> Void
     ) -> some ApplicationProtocol {
         var quiet = log
         // Below that it tells of connections that were cut off, which is what stopping does.
@@ -118,15 +127,12 @@ struct Servers<Source: AnswerSource>: ServiceLifecycle.Service {
         let limits = limits
         return Application(
             responder: routes,
-            server: .http1(
-                configuration: .init(
-                    additionalChannelHandlers: [ConnectionGuard(limits)],
-                    httpDecoderConfiguration: .init(
-                        maxHeaderFieldSize: limits.headerSize, maxHeaderListSize: limits.headerSize, maxHeaderFieldCount: 100))),
+            server: HTTPServerBuilder { Connections(responder: $0, limits: limits) },
             configuration: .init(
                 address: address, serverName: "fwmarkd/\(API.version)",
                 availableConnectionsDelegate: MaximumAvailableConnections(limits.connections)),
             onServerRunning: { _ in whenListening() },
+            eventLoopGroupProvider: .shared(loops),
             logger: quiet)
     }
 }

@@ -11,21 +11,21 @@ import Testing
 enum DaemonTests {}
 
 /// `Configs/examples/ftp.yaml`, and the same with settings before it.
-private func ftpExample(_ daemon: String = "") throws -> String {
+func ftpExample(_ daemon: String = "") throws -> String {
     let text = try String(contentsOf: repository.appendingPathComponent("Configs/examples/ftp.yaml"), encoding: .utf8)
     return (daemon.isEmpty ? "" : "daemon: {\(daemon)}\n") + text
 }
 
-private func golden(_ name: String) throws -> String {
+func golden(_ name: String) throws -> String {
     try String(contentsOf: repository.appendingPathComponent("Tests/KernelTests/Golden/\(name)"), encoding: .utf8)
 }
 
 /// The system calls that replaced a table, in what strace wrote.
-private func commits(in file: String) throws -> Int {
+func commits(in file: String) throws -> Int {
     try String(contentsOfFile: file, encoding: .utf8).split(separator: "\n").filter { $0.contains("_SO_SET_REPLACE") }.count
 }
 
-private let hasStrace = FileManager.default.isExecutableFile(atPath: "/usr/bin/strace")
+let hasStrace = FileManager.default.isExecutableFile(atPath: "/usr/bin/strace")
 
 extension DaemonTests {
     @Suite("From boot to stop")
@@ -170,7 +170,7 @@ extension DaemonTests {
                 #expect(status.state == .degraded)
                 #expect(status.configuration.fallback)
                 #expect(status.configuration.errors.count > 0)
-                #expect(try daemon.files.control("status").status == 3)
+                #expect(try daemon.files.control("status").status == 0, "it serves; its metrics and its log say what is wrong")
                 try daemon.files.write(try ftpExample())
                 let (code, output) = try daemon.files.control("reload")
                 #expect(code == 0, "\(output)")
@@ -234,102 +234,6 @@ extension DaemonTests {
                 let triggers = try daemon.events().filter { $0.kind == .drift }.map(\.message)
                 // Either may also be met by the look that follows the daemon's own writing; KeeperTests tell them apart.
                 #expect(triggers.count == 2, "\(triggers)")
-            }
-        }
-    }
-
-    @Suite("fwmarkctl's exit statuses")
-    struct Control {
-        @Test("Without a daemon")
-        func absent() async throws {
-            try await NetworkNamespace.run { namespace in
-                let files = Daemon.Files(namespace: namespace)
-                try files.write(try ftpExample())
-                for command in ["status", "reload", "reconcile", "events", "metrics"] {
-                    let (code, output) = try files.control(command)
-                    #expect(code == 4, "\(command): \(output)")
-                }
-                #expect(try files.control("check").status == 0)
-                #expect(try files.control("plan").status == 2)
-                #expect(try namespace.saved(.ipv4) == "", "plan makes no table")
-                #expect(try files.control("apply").status == 0)
-                #expect(try namespace.saved(.ipv4) == golden("ftp.ipv4"))
-                #expect(try files.control("plan").status == 0)
-                #expect(try files.control("remove").status == 0)
-                #expect(try SavedTables(.ipv4, in: namespace).ours == [])
-                #expect(try files.control("nonsense").status == 64)
-                try files.write("ftp: 1\n")
-                #expect(try files.control("check").status == 1)
-                #expect(try files.control("plan").status == 1)
-                #expect(try files.control("apply").status == 1)
-            }
-        }
-
-        @Test("With a daemon")
-        func present() async throws {
-            try await NetworkNamespace.run { namespace in
-                let daemon = try Daemon.ready(in: namespace, try ftpExample())
-                for command in ["status", "reload", "reconcile", "events", "metrics", "plan"] {
-                    let (code, output) = try daemon.files.control(command)
-                    #expect(code == 0, "\(command): \(output)")
-                }
-                try daemon.files.write("ftp: 1\nservices: 2\n")
-                let (code, output) = try daemon.files.control("reload")
-                #expect(code == 1)
-                #expect(output.contains("fwmarkd.yaml:1:") && output.contains("fwmarkd.yaml:2:"), "\(output)")
-            }
-        }
-
-        @Test("The second apply makes no commit", .enabled(if: hasStrace, "needs strace"))
-        func secondApply() async throws {
-            try await NetworkNamespace.run { namespace in
-                let files = Daemon.Files(namespace: namespace)
-                try files.write(try ftpExample())
-                for wanted in [2, 0] {
-                    let trace = namespace.directory.path + "/trace-\(wanted)"
-                    try namespace.run(
-                        ["strace", "-f", "-qq", "-e", "trace=setsockopt", "-o", trace, try builtProgram("fwmarkctl"), "apply"]
-                            + ["--config", files.configuration])
-                    #expect(try commits(in: trace) == wanted)
-                }
-            }
-        }
-    }
-
-    @Suite("The lock")
-    struct Lock {
-        @Test("Held by another for longer than the timeout: failed, with a message that names the file; well again when it is free")
-        func held() async throws {
-            try await NetworkNamespace.run { namespace in
-                let files = Daemon.Files(namespace: namespace)
-                try files.write(try ftpExample("lock-timeout: 200ms"))
-                let lock = open(namespace.lockPath, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-                #expect(flock(lock, LOCK_EX) == 0)
-                let daemon = try Daemon(in: namespace)
-                try daemon.expect("STATUS=failed")
-                let status = try daemon.status()
-                #expect(status.state == .failed)
-                #expect(status.lastError?.message.contains(namespace.lockPath) == true)
-                #expect(try namespace.saved(.ipv4) == "")
-                #expect(try files.control("reconcile").status == 1)
-                close(lock)
-                try daemon.expect("READY=1")
-                #expect(try namespace.saved(.ipv4) == golden("ftp.ipv4"))
-            }
-        }
-
-        @Test(
-            "A lock file that cannot be made is named, and nothing is changed",
-            arguments: ["/proc/xtables.lock", "/nowhere/xtables.lock"])
-        func impossible(_ path: String) async throws {
-            try await NetworkNamespace.run { namespace in
-                let files = Daemon.Files(namespace: namespace)
-                try files.write(try ftpExample())
-                let daemon = try Daemon(in: namespace, environment: ["XTABLES_LOCKFILE": path])
-                try daemon.expect("STATUS=failed")
-                #expect(try daemon.status().lastError?.message.contains(path) == true)
-                #expect(try namespace.saved(.ipv4) == "")
-                #expect(try daemon.stop() == 0)
             }
         }
     }

@@ -27,8 +27,11 @@ package final class UnixSocket: Sendable {
     }
 
     /// A connection to a server's socket.
-    package static func connect(to path: String) throws -> UnixSocket {
+    ///
+    /// - Parameter waits: whether to wait for room where the server's queue is full.
+    package static func connect(to path: String, waits: Bool = true) throws -> UnixSocket {
         let client = try UnixSocket(CInt(SOCK_STREAM.rawValue))
+        if !waits { _ = fcntl(client.descriptor, F_SETFL, O_NONBLOCK) }
         // Blocking: where the server's queue is full, a Unix socket cannot be waited for in another way.
         var timeout = timeval(tv_sec: 5, tv_usec: 0)
         setsockopt(client.descriptor, SOL_SOCKET, SO_SNDTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
@@ -38,6 +41,9 @@ package final class UnixSocket: Sendable {
         _ = fcntl(client.descriptor, F_SETFL, O_NONBLOCK)
         return client
     }
+
+    /// Ends the connection.
+    package func hangUp() { _ = shutdown(descriptor, CInt(SHUT_RDWR)) }
 
     /// Sends what the other side takes within the time, and tells how many bytes that was.
     @discardableResult

@@ -11,19 +11,33 @@ struct Hint<Instant: InstantProtocol>: Sendable, Hashable where Instant.Duration
     /// How long a writer that is never quiet is waited for.
     static var patience: Duration { .milliseconds(250) }
 
+    /// When it is compared after the keeper's own use of the lock: an event of another program may have been taken for it.
+    static var afterOwnUse: Duration { .milliseconds(250) }
+
     /// What told of the first.
     let trigger: Trigger
+    /// Whether all that was seen was the keeper itself.
+    let isOwn: Bool
     private let first: Instant
     private var last: Instant
 
-    init(_ trigger: Trigger, at now: Instant) {
+    init(_ trigger: Trigger, isOwn: Bool = false, at now: Instant) {
         self.trigger = trigger
+        self.isOwn = isOwn
         (first, last) = (now, now)
     }
 
     /// Another sign.
-    mutating func add(at now: Instant) { last = max(last, now) }
+    mutating func add(_ trigger: Trigger, isOwn: Bool, at now: Instant) {
+        switch (self.isOwn, isOwn) {
+        case (true, false): self = Hint(trigger, at: now)
+        case (false, true): break
+        default: last = max(last, now)
+        }
+    }
 
     /// When to compare, if no other sign comes.
-    var due: Instant { min(last.advanced(by: Hint.quiet), first.advanced(by: Hint.patience)) }
+    var due: Instant {
+        isOwn ? first.advanced(by: Hint.afterOwnUse) : min(last.advanced(by: Hint.quiet), first.advanced(by: Hint.patience))
+    }
 }

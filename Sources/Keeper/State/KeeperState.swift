@@ -77,9 +77,9 @@ struct KeeperState<Instant: InstantProtocol>: Sendable where Instant.Duration ==
 
     // MARK: - What happens
 
-    /// Called when another program may have written, or begins to.
-    mutating func hint(_ trigger: Trigger, at now: Instant) {
-        if hint == nil { hint = Hint(trigger, at: now) } else { hint?.add(at: now) }
+    /// Called when another program may have written, or begins to. `isOwn`: it was the keeper itself, as far as can be told.
+    mutating func hint(_ trigger: Trigger, isOwn: Bool = false, at now: Instant) {
+        if hint == nil { hint = Hint(trigger, isOwn: isOwn, at: now) } else { hint?.add(trigger, isOwn: isOwn, at: now) }
     }
 
     /// Called when a signal asks to read the file again. However often that is asked before it is done, it is done once; a storm of
@@ -186,6 +186,8 @@ struct KeeperState<Instant: InstantProtocol>: Sendable where Instant.Duration ==
     /// What is due first, and when.
     private var nextDue: (Work, Instant) {
         var (work, due) = (Work.compare(hint?.trigger ?? .check), hint?.due ?? checkDue)
+        // Another program is left alone until it is quiet; the keeper itself is no reason to wait.
+        if let hint, hint.isOwn { due = min(due, checkDue) }
         if case .failed(_, let retry, let attempt) = phase {
             (work, due) = (attempt == .comparing ? .compare(.retry) : .write(.retry), retry)
         }
