@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 import Synchronization
 
 /// The keeper's own uses of the xtables lock, whose events are no sign of another program.
