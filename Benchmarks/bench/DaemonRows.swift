@@ -16,12 +16,7 @@ struct DaemonRows {
     /// The example of DESIGN.md section 1.
     private let file = """
         ftp:
-          - name: ftp
-            mark: 21
-            addresses: [203.0.113.10]
-            passive-ports: 10000-20000
-            active:
-              real-servers: [10.11.12.0/24]
+          - {name: ftp, mark: 21, addresses: [203.0.113.10], passive-ports: 10000-20000, active: {real-servers: [10.11.12.0/24]}}
 
         """
     private let rules = """

@@ -59,8 +59,7 @@ package struct Event: Codable, Sendable, Hashable {
 
         /// A writer of this name and process.
         package init(program: String, pid: Int32) {
-            self.program = program
-            self.pid = pid
+            (self.program, self.pid) = (program, pid)
         }
     }
 

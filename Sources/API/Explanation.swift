@@ -27,11 +27,6 @@ package struct Explanation: Codable, Sendable, Hashable {
         view: View, packet: ExplainedPacket, mark: MarkOutcome, source: SourceOutcome, steps: [ExplainedStep] = [],
         notes: [String] = []
     ) {
-        self.view = view
-        self.packet = packet
-        self.mark = mark
-        self.source = source
-        self.steps = steps
-        self.notes = notes
+        (self.view, self.packet, self.mark, self.source, self.steps, self.notes) = (view, packet, mark, source, steps, notes)
     }
 }

@@ -14,11 +14,7 @@ package struct FileError: Codable, Sendable, Hashable {
 
     /// An error of these parts.
     package init(file: String, line: Int, column: Int, path: String, message: String) {
-        self.file = file
-        self.line = line
-        self.column = column
-        self.path = path
-        self.message = message
+        (self.file, self.line, self.column, self.path, self.message) = (file, line, column, path, message)
     }
 
     /// `file:line:column: path: what is wrong`

@@ -8,8 +8,7 @@ package struct InvalidParameter: Error, Sendable, Hashable {
 
     /// A parameter of that name.
     package init(_ name: String, _ reason: String) {
-        self.name = name
-        self.reason = reason
+        (self.name, self.reason) = (name, reason)
     }
 
     /// The answer to the request that had it.

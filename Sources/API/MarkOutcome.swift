@@ -24,9 +24,6 @@ package struct MarkOutcome: Codable, Sendable, Hashable {
 
     /// An outcome of these parts.
     package init(_ verdict: Verdict, value: UInt32? = nil, service: String? = nil, reason: String? = nil) {
-        self.verdict = verdict
-        self.value = value
-        self.service = service
-        self.reason = reason
+        (self.verdict, self.value, self.service, self.reason) = (verdict, value, service, reason)
     }
 }

@@ -112,8 +112,6 @@ package struct ProcessUse: Sendable, Hashable {
 
     /// A use of these numbers.
     package init(residentBytes: UInt64, openFiles: Int, cpuSeconds: Double) {
-        self.residentBytes = residentBytes
-        self.openFiles = openFiles
-        self.cpuSeconds = cpuSeconds
+        (self.residentBytes, self.openFiles, self.cpuSeconds) = (residentBytes, openFiles, cpuSeconds)
     }
 }

@@ -14,11 +14,7 @@ package struct Problem: Codable, Error, Sendable, Hashable {
 
     /// A problem of these parts.
     package init(type: String = "about:blank", title: String, status: Int, detail: String, errors: [FileError]? = nil) {
-        self.type = type
-        self.title = title
-        self.status = status
-        self.detail = detail
-        self.errors = errors
+        (self.type, self.title, self.status, self.detail, self.errors) = (type, title, status, detail, errors)
     }
 
     /// The media type of a problem.

@@ -42,11 +42,7 @@ package struct ChangeMessage: Codable, Sendable, Hashable {
 
     /// A change of these parts.
     package init(kind: String, family: String, table: String, chain: String, lines: [String]) {
-        self.kind = kind
-        self.family = family
-        self.table = table
-        self.chain = chain
-        self.lines = lines
+        (self.kind, self.family, self.table, self.chain, self.lines) = (kind, family, table, chain, lines)
     }
 }
 

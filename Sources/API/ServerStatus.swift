@@ -12,9 +12,6 @@ package struct ServerStatus: Codable, Sendable, Hashable {
 
     /// A status of these parts.
     package init(name: String, address: String, isListening: Bool, error: String? = nil) {
-        self.name = name
-        self.address = address
-        self.isListening = isListening
-        self.error = error
+        (self.name, self.address, self.isListening, self.error) = (name, address, isListening, error)
     }
 }

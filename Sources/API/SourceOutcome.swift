@@ -26,9 +26,6 @@ package struct SourceOutcome: Codable, Sendable, Hashable {
 
     /// An outcome of these parts.
     package init(_ verdict: Verdict, to: String? = nil, translation: String? = nil, reason: String? = nil) {
-        self.verdict = verdict
-        self.to = to
-        self.translation = translation
-        self.reason = reason
+        (self.verdict, self.to, self.translation, self.reason) = (verdict, to, translation, reason)
     }
 }

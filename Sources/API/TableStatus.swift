@@ -14,10 +14,6 @@ package struct TableStatus: Codable, Sendable, Hashable {
 
     /// A status of these parts.
     package init(family: String, table: String, chains: Int, rules: Int, foreignRules: Int) {
-        self.family = family
-        self.table = table
-        self.chains = chains
-        self.rules = rules
-        self.foreignRules = foreignRules
+        (self.family, self.table, self.chains, self.rules, self.foreignRules) = (family, table, chains, rules, foreignRules)
     }
 }

@@ -10,7 +10,6 @@ package struct TimedMessage: Codable, Sendable, Hashable {
 
     /// A message of that time.
     package init(time: Date, message: String) {
-        self.time = time
-        self.message = message
+        (self.time, self.message) = (time, message)
     }
 }

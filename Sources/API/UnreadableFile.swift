@@ -8,7 +8,6 @@ package struct UnreadableFile: Codable, Sendable, Hashable {
 
     /// A file of that path, and what makes it readable.
     package init(path: String, command: String) {
-        self.path = path
-        self.command = command
+        (self.path, self.command) = (path, command)
     }
 }

@@ -14,10 +14,7 @@ package struct Configuration: Sendable, Hashable {
     package init(
         daemon: DaemonSettings = DaemonSettings(), ftp: [FTPService] = [], services: [Service] = [], masquerades: [Masquerade] = []
     ) {
-        self.daemon = daemon
-        self.ftp = ftp
-        self.services = services
-        self.masquerades = masquerades
+        (self.daemon, self.ftp, self.services, self.masquerades) = (daemon, ftp, services, masquerades)
     }
 
     /// Everything that marks: FTP services first.

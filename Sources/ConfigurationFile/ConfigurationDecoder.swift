@@ -44,8 +44,7 @@ struct ConfigurationDecoder: ~Copyable {
     }
 
     private init(draft: ConfigurationDraft, events: consuming YAMLEvents) {
-        self.draft = draft
-        self.events = events
+        (self.draft, self.events) = (draft, events)
     }
 
     private mutating func document() {

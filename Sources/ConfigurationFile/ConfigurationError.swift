@@ -10,9 +10,7 @@ package struct ConfigurationError: Error, Sendable, Hashable {
 
     /// An error of these parts.
     package init(position: SourcePosition, path: String, message: String) {
-        self.position = position
-        self.path = path
-        self.message = message
+        (self.position, self.path, self.message) = (position, path, message)
     }
 }
 

@@ -8,8 +8,7 @@ package struct ConfigurationText: Sendable, Hashable {
 
     /// A file's path and contents.
     package init(path: String, bytes: [UInt8]) {
-        self.path = path
-        self.bytes = bytes
+        (self.path, self.bytes) = (path, bytes)
     }
 }
 

@@ -32,9 +32,7 @@ package struct FTPService: Sendable, Hashable {
 
         /// Data connections of these servers.
         package init(realServers: [Prefix], dataPorts: [UInt16] = [20], to: Translation = .masquerade) {
-            self.realServers = realServers
-            self.dataPorts = dataPorts
-            self.to = to
+            (self.realServers, self.dataPorts, self.to) = (realServers, dataPorts, to)
         }
 
         /// What the source of data connections becomes.

@@ -10,8 +10,7 @@ package struct ListenAddress: Sendable, Hashable {
 
     /// The port of the address.
     package init(address: Address, port: UInt16) {
-        self.address = address
-        self.port = port
+        (self.address, self.port) = (address, port)
     }
 }
 

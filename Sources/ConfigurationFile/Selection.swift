@@ -10,8 +10,7 @@ package struct Selection<Element: Hashable & Sendable>: Sendable, Hashable {
 
     /// A list of these entries; of none, everything matches.
     package init(_ included: [Element] = [], excluding excluded: [Element] = []) {
-        self.included = included
-        self.excluded = excluded
+        (self.included, self.excluded) = (included, excluded)
     }
 
     /// Whether nothing was written: everything matches.

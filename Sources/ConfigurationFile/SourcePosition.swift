@@ -10,9 +10,7 @@ package struct SourcePosition: Sendable, Hashable {
 
     /// The position of the given line and column, both counted from 1.
     package init(file: String, line: Int, column: Int) {
-        self.file = file
-        self.line = line
-        self.column = column
+        (self.file, self.line, self.column) = (file, line, column)
     }
 }
 

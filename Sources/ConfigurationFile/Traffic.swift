@@ -18,11 +18,7 @@ package struct Traffic: Sendable, Hashable {
     package init(
         tcp: [PortRange] = [], udp: [PortRange] = [], sctp: [PortRange] = [], protocols: [UInt8] = [], isEverything: Bool = false
     ) {
-        self.tcp = tcp
-        self.udp = udp
-        self.sctp = sctp
-        self.protocols = protocols
-        self.isEverything = isEverything
+        (self.tcp, self.udp, self.sctp, self.protocols, self.isEverything) = (tcp, udp, sctp, protocols, isEverything)
     }
 
     /// Whether nothing was written. A service needs something; for a translation it means every packet.

@@ -22,10 +22,6 @@ package struct Finding: Sendable, Hashable, Codable {
 
     /// A finding of these parts.
     package init(check: String, severity: Severity, seen: String, matters: String, advice: [String]) {
-        self.check = check
-        self.severity = severity
-        self.seen = seen
-        self.matters = matters
-        self.advice = advice
+        (self.check, self.severity, self.seen, self.matters, self.advice) = (check, severity, seen, matters, advice)
     }
 }

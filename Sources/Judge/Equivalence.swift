@@ -67,10 +67,7 @@ package struct Equivalence {
     }
 
     private init(hook: Hook, table: Table, family: Family, budget: Int) {
-        self.hook = hook
-        self.table = table
-        self.family = family
-        self.budget = budget
+        (self.hook, self.table, self.family, self.budget) = (hook, table, family, budget)
     }
 
     /// Some packets, and the rules that may match them.

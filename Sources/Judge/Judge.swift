@@ -81,9 +81,7 @@ struct CompiledTable: Sendable {
     }
 
     init(chains: [Chain], targets: [[Int]], numbers: [ChainName: Int]) {
-        self.chains = chains
-        self.targets = targets
-        self.numbers = numbers
+        (self.chains, self.targets, self.numbers) = (chains, targets, numbers)
     }
 
     func number(of name: ChainName) -> Int? { numbers[name] }

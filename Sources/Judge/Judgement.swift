@@ -36,10 +36,7 @@ package struct Judgement: Sendable, Hashable {
 
         /// The rule of that number.
         package init(_ table: Table, _ chain: ChainName, _ number: Int, _ rule: Rule) {
-            self.table = table
-            self.chain = chain
-            self.number = number
-            self.rule = rule
+            (self.table, self.chain, self.number, self.rule) = (table, chain, number, rule)
         }
     }
 

@@ -28,8 +28,7 @@ package struct LastGood: Sendable {
         package let isMissing: Bool
 
         init(_ description: String, isMissing: Bool = false) {
-            self.description = description
-            self.isMissing = isMissing
+            (self.description, self.isMissing) = (description, isMissing)
         }
     }
 

@@ -12,8 +12,7 @@ package struct ChainSnapshot: Sendable, Hashable {
 
         /// A policy of this verdict and these counters.
         package init(verdict: Verdict, counters: Counters = Counters()) {
-            self.verdict = verdict
-            self.counters = counters
+            (self.verdict, self.counters) = (verdict, counters)
         }
     }
 
@@ -30,9 +29,7 @@ package struct ChainSnapshot: Sendable, Hashable {
     }
 
     init(name: ChainName, policy: Policy?, rules: KernelRules) {
-        self.name = name
-        self.policy = policy
-        self.rules = rules
+        (self.name, self.policy, self.rules) = (name, policy, rules)
     }
 
     /// Whether the chain is the kernel's own.

@@ -8,7 +8,6 @@ package struct Counters: Sendable, Hashable {
 
     /// Counters of these values.
     package init(packets: UInt64 = 0, bytes: UInt64 = 0) {
-        self.packets = packets
-        self.bytes = bytes
+        (self.packets, self.bytes) = (packets, bytes)
     }
 }

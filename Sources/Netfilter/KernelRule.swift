@@ -16,8 +16,7 @@ package struct KernelRule: Sendable, Hashable {
         package init(_ rule: Rule) { self.init(rule, entry: nil) }
 
         init(_ rule: Rule, entry: [UInt8]?) {
-            self.rule = rule
-            self.entry = entry
+            (self.rule, self.entry) = (rule, entry)
         }
 
         /// The chain that the rule leads to.
@@ -37,8 +36,7 @@ package struct KernelRule: Sendable, Hashable {
 
     /// A rule that says this and has seen so much.
     package init(_ content: Content, counters: Counters = Counters()) {
-        self.content = content
-        self.counters = counters
+        (self.content, self.counters) = (content, counters)
     }
 
     /// A rule that has seen so much.

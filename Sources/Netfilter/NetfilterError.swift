@@ -45,9 +45,7 @@ package struct NetfilterError: Error, Sendable, Hashable {
 
     /// An error of these parts.
     package init(_ code: Code, errno: CInt = 0, _ message: String) {
-        self.code = code
-        self.errno = errno
-        self.message = message
+        (self.code, self.errno, self.message) = (code, errno, message)
     }
 }
 

@@ -43,8 +43,7 @@ package struct LeftOutEdit: Error, Sendable, Hashable {
 
     /// An edit that could not be made for this reason.
     package init(_ edit: TableEdit, _ reason: NetfilterError) {
-        self.edit = edit
-        self.reason = reason
+        (self.edit, self.reason) = (edit, reason)
     }
 }
 

@@ -8,7 +8,6 @@ package struct TableSize: Sendable, Hashable {
 
     /// A size of these numbers.
     package init(entries: UInt32, bytes: UInt32) {
-        self.entries = entries
-        self.bytes = bytes
+        (self.entries, self.bytes) = (entries, bytes)
     }
 }

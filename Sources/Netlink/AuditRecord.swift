@@ -37,7 +37,6 @@ package struct AuditRecord: Sendable, Hashable {
 
     /// A record of these parts.
     package init(event: String, contents: Contents) {
-        self.event = event
-        self.contents = contents
+        (self.event, self.contents) = (event, contents)
     }
 }

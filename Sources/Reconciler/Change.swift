@@ -47,12 +47,7 @@ package struct Change: Sendable, Hashable {
 
     /// The change of the rule that has the index in `rules`.
     init(_ kind: Kind, _ table: TableID, _ chain: ChainName, _ rules: KernelRules, _ index: Int, number: Int?) {
-        self.table = table
-        self.chain = chain
-        self.kind = kind
-        self.number = number
-        self.rules = rules
-        self.index = index
+        (self.table, self.chain, self.kind, self.number, self.rules, self.index) = (table, chain, kind, number, rules, index)
     }
 
     /// Whether both say the same.

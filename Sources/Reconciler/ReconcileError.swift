@@ -22,9 +22,7 @@ package struct ReconcileError: Error, Sendable, Hashable, CustomStringConvertibl
 
     /// An error of these parts.
     package init(_ state: State, causes: [NetfilterError], attempts: Int = 1) {
-        self.state = state
-        self.causes = causes
-        self.attempts = attempts
+        (self.state, self.causes, self.attempts) = (state, causes, attempts)
     }
 
     /// What happened, and what the kernel is left with.

@@ -16,8 +16,7 @@ package struct Replacement: Sendable {
 
     /// Takes the rules of these numbers out of the table, if its other rules are as in `before`.
     package init(in before: TableSnapshot, removing removed: [ChainName: Set<Int>]) {
-        self.before = before
-        self.removed = removed
+        (self.before, self.removed) = (before, removed)
     }
 
     /// The rules that are not ours, chain by chain, as they have to be before; nil in `removing` leaves all in.

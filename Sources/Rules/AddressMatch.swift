@@ -8,8 +8,7 @@ package struct AddressMatch: Sendable, Hashable {
 
     /// The addresses of the prefix, or with `isInverted` all others of its family.
     package init(_ prefix: Prefix, isInverted: Bool = false) {
-        self.prefix = prefix
-        self.isInverted = isInverted
+        (self.prefix, self.isInverted) = (prefix, isInverted)
     }
 
     /// A prefix, with `!` before it for everything else.

@@ -36,9 +36,7 @@ package struct ExtensionBytes: Sendable, Hashable {
 
     /// The match or target of these parts.
     package init(name: String, revision: UInt8, bytes: [UInt8]) {
-        self.name = name
-        self.revision = revision
-        self.bytes = bytes
+        (self.name, self.revision, self.bytes) = (name, revision, bytes)
     }
 }
 
@@ -108,9 +106,7 @@ package struct MarkMatch: Sendable, Hashable {
 
     /// The marks whose bits under `mask` are `value`.
     package init(value: UInt32, mask: UInt32 = .max, isInverted: Bool = false) {
-        self.value = value
-        self.mask = mask
-        self.isInverted = isInverted
+        (self.value, self.mask, self.isInverted) = (value, mask, isInverted)
     }
 
     /// Whether the mark matches.

@@ -10,8 +10,7 @@ package struct InvalidValue: Error, Hashable, Sendable, CustomStringConvertible 
 
     /// An error of these parts.
     package init(_ problem: String, advice: String? = nil) {
-        self.problem = problem
-        self.advice = advice
+        (self.problem, self.advice) = (problem, advice)
     }
 
     /// The error of a number like `021`, which YAML 1.1 and C read as octal and everybody else does not.

@@ -10,8 +10,6 @@ package struct Rule: Sendable, Hashable {
 
     /// A rule of these parts.
     package init(_ match: RuleMatch = RuleMatch(), comment: String? = nil, target: Target) {
-        self.match = match
-        self.comment = comment
-        self.target = target
+        (self.match, self.comment, self.target) = (match, comment, target)
     }
 }

@@ -45,8 +45,7 @@ package struct InterfaceMatch: Sendable, Hashable {
 
     /// Packets of the interfaces of the pattern; inverted: of all others.
     package init(_ pattern: InterfacePattern, isInverted: Bool = false) {
-        self.pattern = pattern
-        self.isInverted = isInverted
+        (self.pattern, self.isInverted) = (pattern, isInverted)
     }
 
     /// Whether packets of the interface match.
@@ -62,8 +61,7 @@ package struct ProtocolMatch: Sendable, Hashable {
 
     /// Packets of the protocol; inverted: of all others.
     package init(_ number: UInt8, isInverted: Bool = false) {
-        self.number = number
-        self.isInverted = isInverted
+        (self.number, self.isInverted) = (number, isInverted)
     }
 
     /// Packets of the protocol with ports.

@@ -10,9 +10,7 @@ package struct Chain: Sendable, Hashable {
 
     /// A chain of these rules; without a policy one that is not built in.
     package init(_ name: ChainName, policy: Verdict? = nil, _ rules: [Rule] = []) {
-        self.name = name
-        self.policy = policy
-        self.rules = rules
+        (self.name, self.policy, self.rules) = (name, policy, rules)
     }
 }
 

@@ -64,8 +64,7 @@ package struct TableID: Sendable, Hashable, Comparable {
 
     /// The family's table.
     package init(_ family: Family, _ table: Table) {
-        self.family = family
-        self.table = table
+        (self.family, self.table) = (family, table)
     }
 
     /// The tables that rules of ours can be in, in the order in which they are committed.

@@ -47,8 +47,7 @@ package struct MarkOperation: Sendable, Hashable {
 
     /// Clears the bits of `mask`, then XORs `value`.
     package init(value: UInt32, mask: UInt32) {
-        self.value = value
-        self.mask = mask
+        (self.value, self.mask) = (value, mask)
     }
 
     /// Sets the bits of the mark's mask to its value.
@@ -84,10 +83,7 @@ package struct TranslationOptions: Sendable, Hashable {
 
     /// The given ports, or the kernel's choice.
     package init(ports: PortRange? = nil, isRandom: Bool = false, isFullyRandom: Bool = false, isPersistent: Bool = false) {
-        self.ports = ports
-        self.isRandom = isRandom
-        self.isFullyRandom = isFullyRandom
-        self.isPersistent = isPersistent
+        (self.ports, self.isRandom, self.isFullyRandom, self.isPersistent) = (ports, isRandom, isFullyRandom, isPersistent)
     }
 }
 

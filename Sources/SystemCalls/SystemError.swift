@@ -22,8 +22,7 @@ package struct SystemError: Error, Sendable, Hashable, CustomStringConvertible {
 
     /// An error of these parts.
     package init(_ doing: String, _ reason: Reason) {
-        self.doing = doing
-        self.reason = reason
+        (self.doing, self.reason) = (doing, reason)
     }
 
     /// An error with errno as it is now. Call it at once after the call that failed.

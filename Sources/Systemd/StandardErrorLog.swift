@@ -18,8 +18,7 @@ package struct StandardErrorLog: LogHandler {
     package init() { self.init(isJournal: journalReadsStandardError(), ring: StandardErrorLog.ring) }
 
     init(isJournal: Bool, ring: LogRing? = nil) {
-        self.isJournal = isJournal
-        self.ring = ring
+        (self.isJournal, self.ring) = (isJournal, ring)
     }
 
     /// The one ring to standard error.

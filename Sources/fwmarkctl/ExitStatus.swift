@@ -20,8 +20,7 @@ struct Failure: Error {
 
     /// An end with these lines on standard error; none if all has been said on standard output.
     init(_ status: ExitStatus, lines: [String] = []) {
-        self.status = status
-        self.lines = lines
+        (self.status, self.lines) = (status, lines)
     }
 
     /// An end with a sentence.

@@ -32,9 +32,7 @@ final class Answers<Store: RuleStore, Time: Clock>: AnswerSource where Time.Dura
     private let status = Mutex<(revision: UInt64, time: ContinuousClock.Instant, status: Status)?>(nil)
 
     init(keeper: Keeper<Store, Time>, tables: KernelTables, unread: UnreadAnswers) {
-        self.keeper = keeper
-        self.tables = tables
-        self.unread = unread
+        (self.keeper, self.tables, self.unread) = (keeper, tables, unread)
     }
 
     var board: StatusBoard { keeper.board }

@@ -20,8 +20,7 @@ final class UnreadAnswers: Sendable {
         private let unread: UnreadAnswers
 
         fileprivate init(_ answer: Answer, _ unread: UnreadAnswers) {
-            self.answer = answer
-            self.unread = unread
+            (self.answer, self.unread) = (answer, unread)
         }
 
         deinit { unread.end(answer) }

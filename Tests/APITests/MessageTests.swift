@@ -64,7 +64,7 @@ struct MessageTests {
     @Test("Metrics: types, labels with their escapes, whole numbers, and a histogram whose buckets rise")
     func metrics() {
         var metrics = Metrics()
-        for seconds in [0.0005, 0.003, 0.003, 99] { metrics.count(.boot, .changed, seconds: seconds, lockSeconds: nil) }
+        for seconds in [0.0005, 0.003, 0.005, 99] { metrics.count(.boot, .changed, seconds: seconds, lockSeconds: nil) }
         metrics.countDrift(["add", "add", "remove"])
         let text = PrometheusText(status, metrics, ProcessUse(residentBytes: 4096, openFiles: 5, cpuSeconds: 0.25)).text
         for line in [

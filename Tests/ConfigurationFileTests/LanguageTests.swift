@@ -163,8 +163,7 @@ struct LanguageTests {
                 mark: 21
                 addresses: [203.0.113.10]
                 passive-ports: 10000-20000
-                active:
-                  real-servers: [10.11.12.0/24]
+                active: {real-servers: [10.11.12.0/24]}
               - name: direct
                 mark: 22
                 addresses: [203.0.113.11]

@@ -13,9 +13,7 @@ let healthyConfiguration = """
         mark: 21
         addresses: [203.0.113.10]
         passive-ports: 10000-20000
-        active:
-          real-servers: [10.11.12.0/24]
-          to: 203.0.113.10
+        active: {real-servers: [10.11.12.0/24], to: 203.0.113.10}
     services:
       - name: web
         mark: 80

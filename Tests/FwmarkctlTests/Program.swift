@@ -103,8 +103,7 @@ let exampleFile = """
         mark: 21
         addresses: [203.0.113.10]
         passive-ports: 10000-20000
-        active:
-          real-servers: [10.11.12.0/24]
+        active: {real-servers: [10.11.12.0/24]}
     services:
       - name: web
         mark: 80

@@ -26,6 +26,11 @@ struct AuditTests {
             ),
             // Linux before 5.10.
             ("audit(1700000000.123:42): table=nat family=2 entries=5", AuditRecord.TableChange(table: "nat", family: 2)),
+            // The kernel's own fields come before those that a program can choose.
+            (
+                "audit(1700000000.123:42): table=nat family=2 pid=812 comm=\"a\" table=raw pid=1 comm=\"b\"",
+                AuditRecord.TableChange(table: "nat", family: 2, pid: 812, program: "a")
+            ),
             // A program that calls itself `pid=1` in hexadecimal digits, and numbers out of range.
             (
                 "audit(1700000000.123:42): table=nat family=2 op=xt_replace pid=99999999999 comm=zz",

@@ -22,12 +22,7 @@ SMALL = """
 daemon:
   http-listen: 127.0.0.1:9780
 ftp:
-  - name: ftp
-    mark: 21
-    addresses: [203.0.113.10]
-    passive-ports: 10000-20000
-    active:
-      real-servers: [10.11.12.0/24]
+  - {name: ftp, mark: 21, addresses: [203.0.113.10], passive-ports: 10000-20000, active: {real-servers: [10.11.12.0/24]}}
 services:
   - name: web
     mark: 80

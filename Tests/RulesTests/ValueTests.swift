@@ -41,6 +41,8 @@ struct ValueTests {
             ])
         #expect([PortRange(10, 20), PortRange(9), PortRange(10)].sorted() == [PortRange(9), PortRange(10), PortRange(10, 20)])
         #expect(PortRange.all.contains(0) && PortRange.all.contains(65535))
+        let scattered = [PortRange(10, 20), PortRange(21), PortRange(15, 18), PortRange(23), PortRange(9)]
+        #expect(PortRange.merged(scattered) == [PortRange(9, 21), PortRange(23)], "22 is nobody's")
     }
 
     @Test("Protocols are known by their numbers", arguments: [(TransportProtocol.tcp, UInt8(6)), (.udp, 17), (.sctp, 132)])
@@ -82,6 +84,8 @@ struct ValueTests {
     func applied() throws {
         #expect(try Mark(21).applied(to: 0xffff_ffff) == 21)
         #expect(try Mark(0x100, mask: 0xff00).applied(to: 0x1234_5678) == 0x1234_0178)
+        #expect(try MarkOperation(Mark(0x100, mask: 0xff00)).applied(to: 0x1234_5678) == 0x1234_0178)
+        #expect(MarkOperation(value: 0x11, mask: 0x0f).applied(to: 0x1f) == 0x01, "what is outside the mask is XORed")
     }
 
     @Test(

@@ -89,6 +89,17 @@ struct ReadingTests {
         #expect(try RegularFile.read("/proc/self/statm", limit: 1000).isEmpty == false)
     }
 
+    @Test("A system call that a signal interrupts is made again")
+    func interrupted() throws {
+        var attempts = 0
+        let result: Int = try systemCall("waiting") {
+            attempts += 1
+            errno = EINTR
+            return attempts < 3 ? -1 : 7
+        }
+        #expect(result == 7 && attempts == 3)
+    }
+
     @Test("A number that the kernel does not use is still told")
     func unknownNumber() {
         #expect(SystemError.text(errno: CInt.max) == "error 2147483647")
@@ -102,10 +113,11 @@ struct ReplacingTests {
     func replaces() throws {
         let directory = try TemporaryDirectory()
         let path = try directory.write("file", Array("old".utf8))
-        try RegularFile.replace(path, with: Array("new".utf8), mode: 0o640)
+        // Not what the umask leaves of it.
+        try RegularFile.replace(path, with: Array("new".utf8), mode: 0o666)
         #expect(try RegularFile.read(path, limit: 10) == Array("new".utf8))
         #expect(try Directory.names(in: directory.path) == [Array("file".utf8)])
-        #expect(try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int == 0o640)
+        #expect(try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int == 0o666)
     }
 
     @Test("A FIFO or a symbolic link in the way is replaced, and what the link names is left alone")

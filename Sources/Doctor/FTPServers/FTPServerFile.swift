@@ -40,8 +40,7 @@ package struct FTPServerFile: Sendable, Hashable {
     package var refusals: [String] = []
 
     init(_ path: String, _ program: Program) {
-        self.path = path
-        self.program = program
+        (self.path, self.program) = (path, program)
     }
 
     /// Reads the file of one of the programs, known by its syntax.

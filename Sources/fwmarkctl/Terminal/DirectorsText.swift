@@ -28,9 +28,7 @@ struct DirectorsText {
 
     /// These directors, on a terminal so wide (nil: no limit).
     init(_ directors: [Director], _ style: Style, columns: Int?) {
-        self.directors = directors
-        self.style = style
-        self.columns = columns
+        (self.directors, self.style, self.columns) = (directors, style, columns)
     }
 
     /// The worst of all.

@@ -16,10 +16,7 @@ struct StatusText {
 
     /// The status with these rates (nil: no columns for them), on a terminal so wide (nil: no limit).
     init(_ status: Status, rates: Rates?, _ style: Style, columns: Int?) {
-        self.status = status
-        self.rates = rates
-        self.style = style
-        self.columns = columns
+        (self.status, self.rates, self.style, self.columns) = (status, rates, style, columns)
     }
 
     /// The whole.

@@ -13,9 +13,7 @@ struct TextTable {
         var importance: Int?
 
         init(_ title: String, _ alignment: Alignment = .left, importance: Int? = nil) {
-            self.title = title
-            self.alignment = alignment
-            self.importance = importance
+            (self.title, self.alignment, self.importance) = (title, alignment, importance)
         }
     }
 
