@@ -44,7 +44,8 @@ struct ConfigurationDecoder: ~Copyable {
     }
 
     private init(draft: ConfigurationDraft, events: consuming YAMLEvents) {
-        (self.draft, self.events) = (draft, events)
+        self.draft = draft
+        self.events = events
     }
 
     private mutating func document() {

@@ -36,8 +36,8 @@ struct RealDaemonTests {
 
             _ = try scratch.file("fwmarkd.yaml", exampleFile + "\nnonsense: 1\n")
             let refused = try run("reload")
-            #expect(refused.status == 1 && refused.errors.contains("\(file):13:1: nonsense: "))
-            #expect(try run("status").output.contains("error    \(file):13:1: nonsense: "))
+            #expect(refused.status == 1 && refused.errors.contains("\(file):12:1: nonsense: "))
+            #expect(try run("status").output.contains("error    \(file):12:1: nonsense: "))
             #expect(try run("remove").status == 1)
 
             let events = try run("events --json").output.split(separator: "\n")
