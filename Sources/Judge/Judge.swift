@@ -38,7 +38,7 @@ package struct Judge: Sendable {
     ///
     /// - Parameter only: this table alone; nil: all tables of the hook, one after the other.
     package func judge(_ packet: JudgedPacket, at hook: Hook, only: Table? = nil) -> Judgement {
-        let order = Judge.tables(at: hook).filter { only == nil || $0 == only }
+        let order = only.map { $0.hooks.contains(hook) ? [$0] : [] } ?? Judge.tables(at: hook)
         var waiting = [Way(packet)]
         var ended: [Way] = []
         var forks = 0

@@ -5,6 +5,16 @@ extension Judgement {
     /// What all of the ways agree on.
     init(_ ways: [Way]) {
         let first = ways[0]
+        // Nearly all packets have one way, on which nothing is in doubt.
+        if ways.count == 1, first.isCertain {
+            mark = .known(first.packet.mark.value)
+            connectionMark = .known(first.packet.connectionMark.value)
+            translation = .known(first.translation)
+            verdict = .known(first.verdict)
+            steps = first.steps
+            (markStep, translationStep, verdictStep) = (first.markStep, first.translationStep, first.verdictStep)
+            return
+        }
         // The packet matched the rules in doubt on some of the ways; the first doubt is the one to tell.
         let fork = ways.lazy.compactMap(\.firstFork).first
         func agreed<Value: Hashable & Sendable>(_ value: (Way) -> Value?, _ doubt: (Way) -> Step?) -> Known<Value> {
@@ -26,5 +36,13 @@ extension Judgement {
         markStep = told.markStep
         translationStep = told.translationStep
         verdictStep = first.verdictStep
+    }
+}
+
+extension Way {
+    /// Whether all that it did is known.
+    fileprivate var isCertain: Bool {
+        firstFork == nil && markDoubt == nil && connectionDoubt == nil && translationDoubt == nil && verdictDoubt == nil
+            && packet.mark.unknown == 0 && packet.connectionMark.unknown == 0
     }
 }

@@ -43,13 +43,13 @@ struct EquivalenceTests {
         let plans = [Planner.Layout.plain, .tree].map { Planner.plan(for: configuration, layout: $0) }
         #expect(plans[0].ruleset.tables.keys == plans[1].ruleset.tables.keys, comment)
         let judges = plans.map { Judge($0) }
-        let meaning = Meaning(configuration: configuration)
+        var meaning = Meaning(configuration: configuration)
         for id in TableID.ours {
             let rules = plans.flatMap { ($0.ruleset.tables[id] ?? []).flatMap(\.rules) }
             for (hook, _) in id.table.entries {
                 var differences = 0
                 BoundaryPackets(id, hook, rules).forEach { packet in
-                    let wanted = Outcome(meaning, packet, id.table, hook)
+                    let wanted = Outcome(&meaning, packet, id.table, hook)
                     for (plan, judge) in zip(plans, judges) {
                         let got = Outcome(judge.judge(packet, at: hook, only: id.table), plan.owners, id)
                         guard got != wanted else { continue }
@@ -88,7 +88,7 @@ private struct Outcome: Equatable {
         if id.table == .raw { names = [] }
     }
 
-    init(_ meaning: Meaning, _ packet: JudgedPacket, _ table: Table, _ hook: Hook) {
+    init(_ meaning: inout Meaning, _ packet: JudgedPacket, _ table: Table, _ hook: Hook) {
         mark = packet.mark.value
         connectionMark = packet.connectionMark.value
         switch table {

@@ -5,25 +5,49 @@ import Rules
 
 /// What a configuration says of a packet, read from it word by word and without any rule: the judge of the planner.
 struct Meaning {
-    let configuration: Configuration
+    private let services: [Service]
+    private let translations: [Masquerade]
+    /// The services that need a helper, each for the ports of its control connections.
+    private let helped: [Service]
+    /// The services of the addresses that were asked for last.
+    private var near: (source: Address?, destination: Address?, services: [Service]) = (nil, nil, [])
+
+    init(configuration: Configuration) {
+        services = configuration.allServices.map { service in
+            var service = service
+            service.traffic = service.traffic.merged
+            return service
+        }
+        translations = configuration.allMasquerades.map { translation in
+            var translation = translation
+            translation.sourceTraffic = translation.sourceTraffic.merged
+            translation.destinationTraffic = translation.destinationTraffic.merged
+            return translation
+        }
+        helped = configuration.ftp.filter(\.followsConnections).map { ftp in
+            Service(
+                name: ftp.name, mark: ftp.mark, addresses: Selection(ftp.addresses),
+                traffic: Traffic(tcp: ftp.controlPorts.map { PortRange($0) }).merged)
+        }
+    }
 
     /// Whose mark the packet gets at the hook, in the order of the file.
-    func services(_ packet: JudgedPacket, at hook: Hook) -> [Service] {
-        configuration.allServices.filter { $0.hooks.contains(hook) && $0.matches(packet) }
+    mutating func services(_ packet: JudgedPacket, at hook: Hook) -> [Service] {
+        // Packets come in the order of their addresses.
+        if near.source != packet.source || near.destination != packet.destination {
+            near = (packet.source, packet.destination, services.filter { $0.matchesAddresses(packet) })
+        }
+        return near.services.filter { $0.hooks.contains(hook) && $0.matches(packet) }
     }
 
     /// The translation that decides; nil: none.
     func translation(_ packet: JudgedPacket) -> Masquerade? {
-        let services = configuration.allServices
-        return configuration.allMasquerades.first { $0.matches(packet, services) }
+        translations.first { $0.matches(packet, services) }
     }
 
     /// Whether the packet's connection gets FTP's helper.
     func hasHelper(_ packet: JudgedPacket) -> Bool {
-        configuration.ftp.contains { service in
-            service.followsConnections && service.addresses.contains { packet.has(.destination, $0) }
-                && Traffic(tcp: service.controlPorts.map { PortRange($0) }).matches(packet, .destination)
-        }
+        helped.contains { $0.matchesAddresses(packet) && $0.matches(packet) }
     }
 }
 
@@ -42,16 +66,29 @@ extension Traffic {
         }
         guard let transport = TransportProtocol(number: number) else { return false }
         let port = side == .source ? packet.sourcePort : packet.destinationPort
-        let merged = PortRange.merged(self[transport])
-        if merged == [.all] || merged == [PortRange(1, 65535)] { return true }
-        return packet.isFurtherFragment == false && merged.contains { $0.contains(port ?? 0) }
+        if self[transport].first == .all { return true }
+        return packet.isFurtherFragment == false && self[transport].contains { $0.contains(port ?? 0) }
+    }
+
+    /// The same in as few ranges as say it; every port is no match, as the reader has it.
+    fileprivate var merged: Traffic {
+        var traffic = self
+        for transport in TransportProtocol.allCases {
+            let ranges = PortRange.merged(self[transport])
+            traffic[transport] = ranges == [PortRange(1, 65535)] ? [.all] : ranges
+        }
+        return traffic
     }
 }
 
 extension Service {
-    fileprivate func matches(_ packet: JudgedPacket) -> Bool {
+    fileprivate func matchesAddresses(_ packet: JudgedPacket) -> Bool {
         addresses.matches { packet.has(.destination, $0) } && sources.matches { packet.has(.source, $0) }
-            && inInterfaces.matches { $0.matches(packet.inInterface ?? "") } && traffic.matches(packet, .destination)
+    }
+
+    /// What is asked beside addresses.
+    fileprivate func matches(_ packet: JudgedPacket) -> Bool {
+        inInterfaces.matches { $0.matches(packet.inInterface ?? "") } && traffic.matches(packet, .destination)
             && (sourceMACs.isEmpty || packet.isFromEthernet && sourceMACs.matches { packet.mac == $0 })
     }
 }
