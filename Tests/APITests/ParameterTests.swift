@@ -48,6 +48,9 @@ struct ParameterTests {
         #expect(throws: InvalidParameter.self) {
             try question(["protocol": "esp", "source": "192.0.2.1:1", "destination": "192.0.2.2"])
         }
+        #expect(throws: InvalidParameter.self, "of two families") {
+            try question(["protocol": "esp", "source": "192.0.2.1", "destination": "2001:db8::1"])
+        }
     }
 
     private var status: Status {
