@@ -7,10 +7,13 @@ struct EntryNames {
     private var services: Set<String> = []
     private var masquerades: Set<String> = []
 
-    /// A name for a service, unique among services.
-    mutating func service(_ comments: Set<String?>, else name: String) -> String {
-        EntryNames.next(EntryNames.comment(comments) ?? name, &services)
+    /// The name that all rules of a service have as their comment, unique among services; nil: none.
+    mutating func service(ofComments comments: Set<String?>) -> String? {
+        EntryNames.comment(comments).map { EntryNames.next($0, &services) }
     }
+
+    /// A name for a service, unique among services.
+    mutating func service(_ name: String) -> String { EntryNames.next(name, &services) }
 
     /// A name for a masquerade, unique among masquerades.
     mutating func masquerade(_ comments: Set<String?>, else name: String) -> String {

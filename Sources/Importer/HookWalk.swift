@@ -7,7 +7,7 @@ import Rules
 /// and `-A LVS -d 203.0.113.10 -j MARK …` give one item for that source and destination. A RETURN takes its packets out of the
 /// items that follow in the same chain.
 struct HookWalk {
-    /// A rule that packets meet.
+    /// A rule that packets meet; of jumps only `-g` in the hook's own chain, whose packets pass the rest of it by.
     struct Item {
         let rule: FoundRule
         /// Its packets, RETURNs before it in its chains not taken off.
@@ -31,8 +31,8 @@ struct HookWalk {
         let region: Region
         /// How many entries of `returned` there were when the chain was entered.
         let returnedBefore: Int
-        /// For a chain entered by goto: its packets, which do not come back to the rules after the goto.
-        let leaving: Region?
+        /// For a chain entered by goto: the rule and its packets, which do not come back to the rules after it.
+        let leaving: (rule: FoundRule, region: Region)?
     }
 
     /// Walks through the chains from the hook.
@@ -45,7 +45,7 @@ struct HookWalk {
         let entered = walk(from: hook)
         for chain in chains
         where !entered.contains(chain.name) && Hook(chain: chain.name) == nil && !(skipsOurs && chain.name.isOurs) {
-            unreached += chain.rules.map { ($0, "no packet of \(hook) comes to \(chain.name)") }
+            unreached += chain.rules.map { ($0, "no rule on the way of packets leads to \(chain.name)") }
         }
     }
 
@@ -59,7 +59,10 @@ struct HookWalk {
             guard frame.index < frame.chain.rules.count, items.count < HookWalk.mostItems else {
                 returned.removeSubrange(frame.returnedBefore...)
                 open.remove(frame.chain.name)
-                if let leaving = frame.leaving { returned.append(leaving) }
+                if let leaving = frame.leaving {
+                    returned.append(leaving.region)
+                    if frames.count == 1 { items.append(Item(rule: leaving.rule, region: leaving.region, returned: [])) }
+                }
                 continue
             }
             let found = frame.chain.rules[frame.index]
@@ -79,7 +82,8 @@ struct HookWalk {
             guard let next = chains[name], !(skipsOurs && name.isOurs), open.insert(name).inserted else { continue }
             entered.insert(name)
             let isGoto = found.rule.target == .goTo(name)
-            frames.append(Frame(chain: next, region: region, returnedBefore: returned.count, leaving: isGoto ? region : nil))
+            frames.append(
+                Frame(chain: next, region: region, returnedBefore: returned.count, leaving: isGoto ? (found, region) : nil))
         }
         return entered
     }

@@ -99,18 +99,14 @@ private struct Sorted {
         let chains = found.tables[id] ?? []
         var unreached: [FoundRule: (count: Int, reason: String)] = [:]
         var walked = 0
+        var inPrerouting: [MarkCandidate] = []
         for hook in id.table.hooks where chains.contains(where: { $0.name == hook.chain }) {
             let walk = HookWalk(chains, id.family, from: hook.chain, skipsOurs: !found.isFromText)
             walked += 1
             for (rule, reason) in walk.unreached { unreached[rule] = ((unreached[rule]?.count ?? 0) + 1, reason) }
-            let sorting = MarkSorting(walk.items, hook, position)
-            for index in walk.items.indices {
-                if let candidate = sorting.candidates[index] { marks.append(candidate) }
-                if let reason = sorting.reasons[index] { rest.append((walk.items[index].rule, reason)) }
-                if sorting.candidates[index] != nil || sorting.overridden.contains(index) {
-                    originals.append(walk.items[index].rule)
-                }
-            }
+            let sorting = MarkSorting(walk.items, hook, position, after: hook == .input ? inPrerouting : []).sorting
+            marks += take(sorting)
+            if hook == .prerouting { inPrerouting = marks.filter { $0.rule.table == id } }
         }
         for (rule, entry) in unreached where entry.count == walked { rest.append((rule, entry.reason)) }
         addUnwalked(chains, id, isWalked: walked > 0)
@@ -122,16 +118,22 @@ private struct Sorted {
             return addUnwalked(chains, id, isWalked: false)
         }
         let walk = HookWalk(chains, id.family, from: Hook.postrouting.chain, skipsOurs: !found.isFromText)
-        let sorting = TranslationSorting(walk.items, position)
-        for index in walk.items.indices {
-            if let candidate = sorting.candidates[index] { translations.append(candidate) }
-            if let reason = sorting.reasons[index] { rest.append((walk.items[index].rule, reason)) }
-            if sorting.candidates[index] != nil || sorting.overridden.contains(index) { originals.append(walk.items[index].rule) }
-        }
+        translations += take(TranslationSorting(walk.items, position).sorting)
         rest += walk.unreached.map { ($0.rule, $0.reason) }
         for chain in chains where Hook(chain: chain.name) != nil && chain.name != Hook.postrouting.chain {
             rest += chain.rules.map { ($0, "it is in \(chain.name), while fwmarkd translates in POSTROUTING") }
         }
+    }
+
+    /// Takes over what was sorted.
+    ///
+    /// - Returns: the candidates in their order.
+    private mutating func take<Kind>(_ sorting: Sorting<Kind>) -> [Kind] {
+        for (index, item) in sorting.items.enumerated() where item.rule.rule.target.chain == nil {
+            if let reason = sorting.reasons[index] { rest.append((item.rule, reason)) }
+            if sorting.candidates[index] != nil || sorting.overridden.contains(index) { originals.append(item.rule) }
+        }
+        return sorting.candidates.sorted { $0.key < $1.key }.map(\.value)
     }
 
     private mutating func addUnwalked(_ chains: [FoundRules.Chain], _ id: TableID, isWalked: Bool) {

@@ -3,10 +3,10 @@ import ConfigurationFile
 import Rules
 
 /// A MARK rule that a service can take the place of.
-struct MarkCandidate {
+struct MarkCandidate: Candidate {
     let rule: FoundRule
     let hook: Hook
-    let mark: Mark
+    var mark: Mark
     var region: Region
 
     var service: Service { Service(name: "", mark: mark, region: region, hooks: [hook]) }
@@ -17,46 +17,47 @@ struct MarkCandidate {
 /// Example: of `-d A -p udp --dport 51820 -j RETURN` and `-d A -p udp --dport 50000:60000 -j MARK …` the first stays, and the second
 /// becomes ports 50000-51819 and 51821-60000.
 struct MarkSorting {
-    private(set) var candidates: [Int: MarkCandidate] = [:]
-    private(set) var reasons: [Int: String] = [:]
-    /// Of a candidate that a later one overrides whole: nothing of it has to be kept.
-    private(set) var overridden: Set<Int> = []
-
-    private let items: [HookWalk.Item]
+    private(set) var sorting: Sorting<MarkCandidate>
     private let hook: Hook
-    private let position: DaemonSettings.HookPosition
 
-    init(_ items: [HookWalk.Item], _ hook: Hook, _ position: DaemonSettings.HookPosition) {
-        self.items = items
+    /// - Parameter earlier: the marks of hooks that packets of this one have met before.
+    init(_ items: [HookWalk.Item], _ hook: Hook, _ position: DaemonSettings.HookPosition, after earlier: [MarkCandidate]) {
+        sorting = Sorting(items, position)
         self.hook = hook
-        self.position = position
         classify()
-        leaveOutRepeated()
-        leaveOutOverridden()
-        repeat { leaveOutBlocked() } while leaveOutHalves()
+        let observers = items.indices.filter { index in
+            sorting.candidates[index] == nil && !sorting.overridden.contains(index)
+                && !MarkSorting.effect(items[index], hook).isDisjoint(with: [.ends, .readsMark])
+        }
+        leaveOutRepeated(observers)
+        leaveOutOverridden(observers)
+        leaveOutContradicting(earlier)
+        sorting.leaveOutBlocked(
+            where: { !MarkSorting.effect(items[$0], hook).isEmpty },
+            { MarkSorting.blocks(items[$0], $1, hook, position) })
     }
 
-    private func effect(_ index: Int) -> RuleEffect {
-        .of(items[index].rule.rule, isInHook: items[index].rule.chain == hook.chain)
+    private static func effect(_ item: HookWalk.Item, _ hook: Hook) -> RuleEffect {
+        .of(item.rule.rule, isInHook: item.rule.chain == hook.chain)
     }
 
     private mutating func classify() {
-        var ended: [(index: Int, region: Region)] = []
-        for (index, item) in items.enumerated() {
+        var ended: [Region] = []
+        for (index, item) in sorting.items.enumerated() {
             switch MarkSorting.candidate(item, hook) {
             case .success(var candidate):
-                let rest = candidate.region.subtracting(all: item.returned + (position == .first ? ended.map(\.region) : []))
-                switch rest {
+                switch candidate.region.subtracting(all: item.returned + (sorting.position == .first ? ended : [])) {
                 case .region(let region):
                     candidate.region = region
-                    candidates[index] = candidate
-                case .nothing: overridden.insert(index)
+                    sorting.candidates[index] = candidate
+                case .nothing: sorting.overridden.insert(index)
                 case .inexpressible:
-                    reasons[index] = "an earlier rule takes out some of its packets in a way that services have no words for"
+                    sorting.reasons[index] =
+                        "an earlier rule takes out some of its packets in a way that services have no words for"
                 }
-            case .failure(let reason): reasons[index] = reason.text
+            case .failure(let reason): sorting.reasons[index] = reason.text
             }
-            if candidates[index] == nil, effect(index).contains(.ends) { ended.append((index, item.region)) }
+            if sorting.candidates[index] == nil, MarkSorting.effect(item, hook).contains(.ends) { ended.append(item.region) }
         }
     }
 
@@ -76,91 +77,85 @@ struct MarkSorting {
         return .success(MarkCandidate(rule: item.rule, hook: hook, mark: mark, region: item.region))
     }
 
+    /// Whether a rule that stays between two may see what the first did.
+    private func isSeen(_ observers: [Int], between earlier: Int, and later: Int, _ region: Region) -> Bool {
+        observers.contains { (earlier + 1..<later).contains($0) && sorting.items[$0].region.meets(region) }
+    }
+
     /// Of rules for the same packets the last decides.
-    private mutating func leaveOutRepeated() {
-        var masks: [Region: UInt32] = [:]
-        for index in candidates.keys.sorted(by: >) {
-            guard let candidate = candidates[index] else { continue }
-            let later = masks[candidate.region] ?? 0
-            if candidate.mark.mask & ~later == 0 {
-                candidates[index] = nil
-                overridden.insert(index)
+    private mutating func leaveOutRepeated(_ observers: [Int]) {
+        var later: [Region: (mask: UInt32, index: Int)] = [:]
+        for index in sorting.candidates.keys.sorted(by: >) {
+            guard let candidate = sorting.candidates[index] else { continue }
+            let known = later[candidate.region] ?? (0, index)
+            if candidate.mark.mask & ~known.mask == 0, !isSeen(observers, between: index, and: known.index, candidate.region) {
+                sorting.candidates[index] = nil
+                sorting.overridden.insert(index)
             }
-            masks[candidate.region] = later | candidate.mark.mask
+            later[candidate.region] = (known.mask | candidate.mark.mask, known.index)
         }
     }
 
     /// Takes later marks off earlier ones; where that has no words the earlier one stays.
-    private mutating func leaveOutOverridden() {
+    private mutating func leaveOutOverridden(_ observers: [Int]) {
         for _ in 0..<64 {
-            let order = candidates.keys.sorted()
-            let conflicts = MarkConflicts.find(in: order.compactMap { candidates[$0]?.service })
+            let order = sorting.candidates.keys.sorted()
+            let conflicts = MarkConflicts.find(in: order.compactMap { sorting.candidates[$0]?.service })
             if conflicts.isEmpty { return }
             for conflict in conflicts {
                 let (earlier, later) = (order[conflict.earlier], order[conflict.later])
-                guard var candidate = candidates[earlier], let other = candidates[later] else { continue }
-                switch candidate.region.subtracting(other.region) {
-                case .region(let region) where region != candidate.region:
-                    candidate.region = region
-                    candidates[earlier] = candidate
-                case .nothing:
-                    candidates[earlier] = nil
-                    overridden.insert(earlier)
-                case .region, .inexpressible:
-                    candidates[earlier] = nil
-                    reasons[earlier] =
-                        "a later rule gives some of its packets another mark, in a way that services have no words for"
-                }
+                guard let candidate = sorting.candidates[earlier], let other = sorting.candidates[later] else { continue }
+                if !isSeen(observers, between: earlier, and: later, candidate.region), take(other, off: candidate, earlier) { continue }
+                sorting.leave(
+                    earlier,
+                    because: "a later rule gives some of its packets another mark, in a way that services have no words for")
             }
         }
-        for index in candidates.keys { reasons[index] = "too many rules change the marks of one another" }
-        candidates = [:]
+        for index in sorting.candidates.keys { sorting.leave(index, because: "too many rules change the marks of one another") }
     }
 
-    /// A rule that packets meet by several ways stays if it stays on one of them.
-    private mutating func leaveOutHalves() -> Bool {
-        let staying = Set(reasons.keys.map { items[$0].rule })
-        let halves = candidates.keys.filter { staying.contains(items[$0].rule) }
-        for index in halves {
-            candidates[index] = nil
-            reasons[index] = "packets meet it by several ways, and on one of them it has to stay"
+    /// - Returns: whether there are words for what is left.
+    private mutating func take(_ other: MarkCandidate, off candidate: MarkCandidate, _ index: Int) -> Bool {
+        // A mask leaves the earlier one's other bits in the packet.
+        let isWhole = candidate.mark.mask & ~other.mark.mask == 0
+        switch candidate.region.subtracting(other.region) {
+        case .region(let region) where region != candidate.region && isWhole: sorting.candidates[index]?.region = region
+        case .nothing where isWhole:
+            sorting.candidates[index] = nil
+            sorting.overridden.insert(index)
+        case .nothing:
+            guard let mark = candidate.mark.then(other.mark) else { return false }
+            sorting.candidates[index]?.mark = mark
+        case .region, .inexpressible: return false
         }
-        return !halves.isEmpty
+        return true
     }
 
-    /// Leaves out what a rule that stays, and would be met in another order, might change.
-    private mutating func leaveOutBlocked() {
-        // Each rule that stays, once; one that is left out stays, and may block others in its turn.
-        var staying = items.indices.filter { candidates[$0] == nil && !overridden.contains($0) && !effect($0).isEmpty }
-        while !staying.isEmpty {
-            var next: [Int] = []
-            for index in candidates.keys.sorted() {
-                guard let candidate = candidates[index] else { continue }
-                let blocker = staying.first { other in
-                    (position == .first ? other < index : other > index) && blocks(other, candidate)
-                }
-                guard let blocker else { continue }
-                candidates[index] = nil
-                let side = position == .first ? "after" : "before"
-                reasons[index] =
-                    "\(side) a rule that stays and may decide about its packets: -A \(items[blocker].rule.chain) "
-                    + items[blocker].rule.text
-                next.append(index)
-            }
-            staying = next
+    /// In a file a packet has one mark, whatever the hook.
+    private mutating func leaveOutContradicting(_ earlier: [MarkCandidate]) {
+        guard !earlier.isEmpty else { return }
+        let order = sorting.candidates.keys.sorted()
+        let services = earlier.map(\.service) + order.compactMap { sorting.candidates[$0]?.service }
+        for conflict in MarkConflicts.find(in: services) where conflict.later >= earlier.count {
+            sorting.leave(
+                order[conflict.later - earlier.count], because: "a rule in PREROUTING gives some of its packets another mark")
         }
     }
 
-    private func blocks(_ index: Int, _ candidate: MarkCandidate) -> Bool {
-        var effect = effect(index)
-        if case .mark(let operation) = items[index].rule.rule.target, let mark = operation.settingMark,
+    private static func blocks(
+        _ item: HookWalk.Item, _ candidate: MarkCandidate, _ hook: Hook, _ position: DaemonSettings.HookPosition
+    ) -> Bool {
+        var effect = effect(item, hook)
+        if case .mark(let operation) = item.rule.rule.target, let mark = operation.settingMark,
             !mark.conflicts(with: candidate.mark)
         {
             effect.remove(.marks)
         }
-        // What has ended before is taken off already.
-        if position == .first, items[index].region.isExact { effect.remove(.ends) }
-        return !effect.isEmpty && items[index].region.meets(candidate.region)
+        if position == .first {
+            // What has ended before is taken off already, and what leaves the chain by -g is marked before.
+            if item.region.isExact || item.rule.rule.target.chain != nil { effect.remove(.ends) }
+        }
+        return !effect.isEmpty && item.region.meets(candidate.region)
     }
 }
 
@@ -178,6 +173,11 @@ struct Reason: Error, Hashable {
         default: Reason("it sets no mark")
         }
     }
+}
+
+extension Mark {
+    /// The mark that has the same effect as this one and then the other; nil where a configuration has no word for it.
+    fileprivate func then(_ other: Mark) -> Mark? { try? Mark(other.applied(to: value), mask: mask | other.mask) }
 }
 
 extension Region {

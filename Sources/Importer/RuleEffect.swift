@@ -19,7 +19,7 @@ struct RuleEffect: OptionSet {
 
     /// The effect of a rule that packets meet.
     ///
-    /// - Parameter isInHook: whether it is in the hook's own chain, where RETURN ends the table.
+    /// - Parameter isInHook: whether it is in the hook's own chain, where RETURN ends the table, and `-g` after its chain.
     static func of(_ rule: Rule, isInHook: Bool) -> RuleEffect {
         var effect: RuleEffect =
             switch rule.target {
@@ -27,8 +27,8 @@ struct RuleEffect: OptionSet {
             case .connectionMark(.restore): .marks
             case .connectionMark(.save): .readsMark
             // What is dropped is dropped with any mark.
-            case .connectionMark(.set), .drop, .helper, .none, .jump, .goTo: []
-            case .returnToCaller: isInHook ? .ends : []
+            case .connectionMark(.set), .drop, .helper, .none, .jump: []
+            case .returnToCaller, .goTo: isInHook ? .ends : []
             case .accept, .queue, .masquerade, .sourceNAT: .ends
             case .other(let other):
                 harmless.contains(other.name) ? [] : other.name == "HMARK" ? .marks : [.ends, .marks]

@@ -27,18 +27,19 @@ struct ServiceGrouping {
             grouping.drafts.append(Draft(service: service, comments: [candidate.rule.rule.comment]))
         }
         grouping.merge()
+        // Names that rules have as comments go to these rules.
+        let wanted = grouping.drafts.map { draft -> String? in names.service(ofComments: draft.comments) }
         var ftp: [FTPService] = []
         var services: [Service] = []
-        for draft in grouping.drafts {
+        for (draft, name) in zip(grouping.drafts, wanted) {
             if let (control, passive) = draft.service.ftpPorts {
                 ftp.append(
                     FTPService(
-                        name: names.service(draft.comments, else: "ftp"), mark: draft.service.mark,
+                        name: name ?? names.service("ftp"), mark: draft.service.mark,
                         addresses: draft.service.addresses.included, controlPorts: control, passivePorts: passive))
             } else {
                 var service = draft.service
-                service.name = names.service(
-                    draft.comments, else: service.traffic.wellKnownName ?? "mark-\(service.mark.value)")
+                service.name = name ?? names.service(service.traffic.wellKnownName ?? "mark-\(service.mark.value)")
                 services.append(service)
             }
         }
@@ -81,7 +82,14 @@ extension Selection where Element: Dimension {
     /// What is in one of the two; nil where one list has no words for it.
     func union(_ other: Selection) -> Selection? {
         if self == other { return self }
-        guard excluded == other.excluded, !included.isEmpty, !other.included.isEmpty else { return nil }
+        if included.isEmpty || other.included.isEmpty {
+            // All but some, and some of these.
+            let (all, some) = included.isEmpty ? (self, other) : (other, self)
+            guard !all.excluded.isEmpty, !some.included.isEmpty, some.excluded.isEmpty else { return nil }
+            let holes = all.excluded.filter { hole in !some.included.contains { $0.covers(hole) } }
+            return holes.contains { hole in some.included.contains { $0.meets(hole) } } ? nil : Selection(excluding: holes)
+        }
+        guard excluded == other.excluded else { return nil }
         return Selection(included + other.included.filter { !included.contains($0) }, excluding: excluded)
     }
 }

@@ -3,7 +3,7 @@ import ConfigurationFile
 import Rules
 
 /// A rule that a masquerade can take the place of.
-struct TranslationCandidate {
+struct TranslationCandidate: Candidate {
     let rule: FoundRule
     let to: Masquerade.Translation
     let isRandom: Bool
@@ -13,38 +13,39 @@ struct TranslationCandidate {
 /// Sorts the rules that POSTROUTING meets in nat into those that masquerades can take the place of, and those that stay. An ACCEPT that
 /// keeps packets from a translation after it becomes `to: unchanged`.
 struct TranslationSorting {
-    private(set) var candidates: [Int: TranslationCandidate] = [:]
-    private(set) var reasons: [Int: String] = [:]
-    private(set) var overridden: Set<Int> = []
-
-    private let items: [HookWalk.Item]
-    private let position: DaemonSettings.HookPosition
+    private(set) var sorting: Sorting<TranslationCandidate>
 
     init(_ items: [HookWalk.Item], _ position: DaemonSettings.HookPosition) {
-        self.items = items
-        self.position = position
+        sorting = Sorting(items, position)
         classify()
         leaveOutUnneeded()
-        repeat { leaveOutBlocked() } while leaveOutHalves()
+        sorting.leaveOutBlocked(
+            where: { TranslationSorting.effect(items[$0]).contains(.ends) },
+            { index, candidate in
+                // What leaves the chain by -g comes to a jump before it.
+                (position == .last || items[index].rule.rule.target.chain == nil)
+                    && items[index].region.meets(candidate.region)
+            })
     }
 
-    private func effect(_ index: Int) -> RuleEffect {
-        .of(items[index].rule.rule, isInHook: items[index].rule.chain == Hook.postrouting.chain)
+    private static func effect(_ item: HookWalk.Item) -> RuleEffect {
+        .of(item.rule.rule, isInHook: item.rule.chain == Hook.postrouting.chain)
     }
 
     private mutating func classify() {
-        for (index, item) in items.enumerated() {
-            switch TranslationSorting.candidate(item, effect(index)) {
+        for (index, item) in sorting.items.enumerated() {
+            switch TranslationSorting.candidate(item, TranslationSorting.effect(item)) {
             case .success(var candidate):
                 switch candidate.region.subtracting(all: item.returned) {
                 case .region(let region):
                     candidate.region = region
-                    candidates[index] = candidate
-                case .nothing: overridden.insert(index)
+                    sorting.candidates[index] = candidate
+                case .nothing: sorting.overridden.insert(index)
                 case .inexpressible:
-                    reasons[index] = "an earlier rule takes out some of its packets in a way that masquerades have no words for"
+                    sorting.reasons[index] =
+                        "an earlier rule takes out some of its packets in a way that masquerades have no words for"
                 }
-            case .failure(let reason): reasons[index] = reason.text
+            case .failure(let reason): sorting.reasons[index] = reason.text
             }
         }
     }
@@ -73,6 +74,9 @@ struct TranslationSorting {
         if let unclear = item.region.unclear { return .failure(Reason("a masquerade has no words for \(unclear)")) }
         if !item.region.inInterfaces.isEmpty { return .failure(Reason("a masquerade has no incoming interface (-i)")) }
         if !item.region.macs.isEmpty { return .failure(Reason("a masquerade has no MAC addresses")) }
+        if let transport = item.region.transport, TransportProtocol(number: transport) == nil {
+            return .failure(Reason("a masquerade has no words for the protocol \(ProtocolMatch(transport).name) (-p)"))
+        }
         if item.region.sources.isEmpty, item.region.addresses.isEmpty, item.region.mark == nil {
             return .failure(Reason("a masquerade needs sources, services or destinations, and this translates every packet"))
         }
@@ -82,46 +86,13 @@ struct TranslationSorting {
     /// An exception without a translation after it that it keeps packets from says nothing.
     private mutating func leaveOutUnneeded() {
         var translations: [Region] = []
-        for index in candidates.keys.sorted(by: >) {
-            guard let candidate = candidates[index] else { continue }
+        for index in sorting.candidates.keys.sorted(by: >) {
+            guard let candidate = sorting.candidates[index] else { continue }
             if candidate.to != .unchanged {
                 translations.append(candidate.region)
             } else if !translations.contains(where: { $0.meets(candidate.region) }) {
-                candidates[index] = nil
-                reasons[index] = "it translates no source, and keeps no packet from a translation"
+                sorting.leave(index, because: "it translates no source, and keeps no packet from a translation")
             }
-        }
-    }
-
-    /// A rule that packets meet by several ways stays if it stays on one of them.
-    private mutating func leaveOutHalves() -> Bool {
-        let staying = Set(reasons.keys.map { items[$0].rule })
-        let halves = candidates.keys.filter { staying.contains(items[$0].rule) }
-        for index in halves {
-            candidates[index] = nil
-            reasons[index] = "packets meet it by several ways, and on one of them it has to stay"
-        }
-        return !halves.isEmpty
-    }
-
-    private mutating func leaveOutBlocked() {
-        var staying = items.indices.filter { candidates[$0] == nil && !overridden.contains($0) && effect($0).contains(.ends) }
-        while !staying.isEmpty {
-            var next: [Int] = []
-            for index in candidates.keys.sorted() {
-                guard let candidate = candidates[index] else { continue }
-                let blocker = staying.first { other in
-                    (position == .first ? other < index : other > index) && items[other].region.meets(candidate.region)
-                }
-                guard let blocker else { continue }
-                candidates[index] = nil
-                let side = position == .first ? "after" : "before"
-                reasons[index] =
-                    "\(side) a rule that stays and may decide about its packets: -A \(items[blocker].rule.chain) "
-                    + items[blocker].rule.text
-                next.append(index)
-            }
-            staying = next
         }
     }
 }

@@ -164,7 +164,7 @@ extension RuleMatch {
         var left = self
         if packet.source != nil { left.source = nil }
         if packet.destination != nil { left.destination = nil }
-        if packet.inInterface != nil || hook == .output || hook == .postrouting { left.inInterface = nil }
+        if packet.inInterface != nil || hook == .output { left.inInterface = nil }
         if packet.outInterface != nil || hook == .prerouting || hook == .input { left.outInterface = nil }
         // Ports keep their protocol: it says how they are asked for.
         if packet.protocolNumber != nil { left.transport = nil }

@@ -8,7 +8,7 @@ extension RuleMatch {
         for part in [
             source.map { match in packet.source.map(match.matches) } ?? true,
             destination.map { match in packet.destination.map(match.matches) } ?? true,
-            fits(inInterface, packet.inInterface, exists: hook == .prerouting || hook == .input || hook == .forward),
+            fits(inInterface, packet.inInterface, exists: hook != .output),
             fits(outInterface, packet.outInterface, exists: hook == .postrouting || hook == .output || hook == .forward),
             transport.map { match in packet.protocolNumber.map(match.matches) } ?? true,
             isFurtherFragment.map { wanted in packet.isFurtherFragment.map { $0 == wanted } } ?? true,
@@ -26,7 +26,8 @@ extension RuleMatch {
         return isSure ? true : nil
     }
 
-    /// Where a hook has no such interface, the kernel compares with an empty name.
+    /// Where a hook has no such interface, the kernel compares with an empty name. POSTROUTING knows by which one a packet that is
+    /// passed on came in (`ip_output` in `net/ipv4/ip_output.c`, since Linux 5.7).
     private func fits(_ match: InterfaceMatch?, _ name: String?, exists: Bool) -> Bool? {
         guard let match else { return true }
         return exists ? name.map(match.matches) : match.matches("")
