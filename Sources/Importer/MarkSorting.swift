@@ -105,7 +105,9 @@ struct MarkSorting {
             for conflict in conflicts {
                 let (earlier, later) = (order[conflict.earlier], order[conflict.later])
                 guard let candidate = sorting.candidates[earlier], let other = sorting.candidates[later] else { continue }
-                if !isSeen(observers, between: earlier, and: later, candidate.region), take(other, off: candidate, earlier) { continue }
+                if !isSeen(observers, between: earlier, and: later, candidate.region), take(other, off: candidate, earlier) {
+                    continue
+                }
                 sorting.leave(
                     earlier,
                     because: "a later rule gives some of its packets another mark, in a way that services have no words for")

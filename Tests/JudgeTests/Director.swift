@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 import Judge
 import NamespaceSupport
 import PacketSupport
@@ -26,7 +27,9 @@ struct Trip: Hashable {
     }
 
     var connection: Connections.Key? {
-        guard let source = packet.source, let destination = packet.destination, let number = packet.protocolNumber else { return nil }
+        guard let source = packet.source, let destination = packet.destination, let number = packet.protocolNumber else {
+            return nil
+        }
         return .init(number, source, packet.sourcePort, destination, packet.destinationPort)
     }
 

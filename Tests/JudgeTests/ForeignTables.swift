@@ -89,8 +89,12 @@ struct ForeignTables {
         if pick([true, false, false]) { words.append(pick(["", "", "! "]) + "-s \(prefix())") }
         let comesIn = hook.map { [.prerouting, .input, .forward].contains($0) } ?? true
         let leaves = hook.map { [.postrouting, .output, .forward].contains($0) } ?? true
-        if comesIn, pick([true, false, false, false]) { words.append(pick(["", "! "]) + "-i \(pick(Director.incoming + ["eth+"]))") }
-        if leaves, pick([true, false, false, false]) { words.append(pick(["", "! "]) + "-o \(pick(Director.outgoing + ["out+"]))") }
+        if comesIn, pick([true, false, false, false]) {
+            words.append(pick(["", "! "]) + "-i \(pick(Director.incoming + ["eth+"]))")
+        }
+        if leaves, pick([true, false, false, false]) {
+            words.append(pick(["", "! "]) + "-o \(pick(Director.outgoing + ["out+"]))")
+        }
         if table != "mangle" || pick([true, true, false]) { words += [protocolMatch(), conditions()] }
         return words.filter { !$0.isEmpty }.joined(separator: " ")
     }

@@ -135,7 +135,8 @@ extension NetworkNamespace {
     func tables(_ family: Family) throws -> [TableID: [Chain]] {
         var tables: [TableID: [Chain]] = [:]
         for table in Table.allCases {
-            tables[TableID(family, table)] = try KernelTables(lockPath: lockPath).snapshot(TableID(family, table))?.chains.map(\.chain)
+            tables[TableID(family, table)] = try KernelTables(lockPath: lockPath).snapshot(TableID(family, table))?.chains.map(
+                \.chain)
         }
         return tables
     }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 import ConfigurationFile
 import Importer
 import NamespaceSupport
@@ -43,7 +44,9 @@ struct ReplacedRulesTests {
         }
     }
 
-    @Test("--adopt: every packet has the same mark, connection's mark, source and verdict, or nothing was changed", arguments: Stage.all)
+    @Test(
+        "--adopt: every packet has the same mark, connection's mark, source and verdict, or nothing was changed",
+        arguments: Stage.all)
     func adopt(_ stage: Stage) async throws {
         try await NetworkNamespace.run { namespace in
             let director = try Director(stage.family, in: namespace)
