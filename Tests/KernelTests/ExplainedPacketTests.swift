@@ -44,56 +44,75 @@ struct ExplainedPacketTests {
                 let tables = KernelTables(lockPath: namespace.lockPath)
                 _ = try await Reconciler(tables).reconcile(to: Ruleset())
                 _ = try await Reconciler(tables).reconcile(to: plan.ruleset)
-                for family in Family.allCases where plan.ruleset.tables[TableID(family, .mangle)] != nil {
-                    let id = TableID(family, .mangle)
-                    let judge = Judge(tables: try tables.snapshot(id).map { [id: $0.chains.map(\.chain)] } ?? [:])
-                    var met: [Place: UInt64] = [:]
-                    let receivers = try Self.protocolNumbers.map { try MarkReceiver(family, $0) }
-                    let sender = try PacketSender(family, mark: before)
+                for id in TableID.ours where id.table == .mangle && plan.ruleset.tables[id] != nil {
                     let packets = RandomPackets(plan.ruleset, id)
-                    var sent: [UInt16: (packet: JudgedPacket, mark: UInt32)] = [:]
-                    for number in 0..<Self.packets {
-                        var packet = packets.next(&numbers)
-                        let isOwn = number % 12 < 4
-                        // Of an IPv6 fragment after the first nobody can tell whether it has an authentication header.
-                        packet.isFurtherFragment = number % 12 == 4 && packet.protocolNumber != TestPacket.authentication
-                        packet.mark = PartialMark(isOwn ? before : 0)
-                        let device = devices.randomElement(using: &numbers) ?? devices[0]
-                        packet.mac = MACAddress(bits: 0x0200_5e10_0000 + UInt64.random(in: 1...4, using: &numbers))
-                        packet.inInterface = device.name
-                        let path = Path(packet, isOwn: isOwn, judge)
-                        for place in path.places { met[place, default: 0] += 1 }
-                        // A raw socket takes no ICMPv6 with a wrong checksum: counters alone tell of these.
-                        if packet.isFurtherFragment == false, packet.protocolNumber != 58 { sent[number] = (packet, path.mark) }
-                        let bytes = TestPacket(packet: packet, number: number)
-                        if isOwn, let destination = packet.destination {
-                            try sender.send(bytes.bytes, to: destination)
-                        } else {
-                            try device.write(bytes.frame)
-                        }
-                        for receiver in receivers {
-                            while let (bytes, mark) = try receiver.receive() {
-                                guard let number = TestPacket.number(of: bytes),
-                                    let (packet, wanted) = sent.removeValue(forKey: number)
-                                else { continue }
-                                #expect(mark == wanted, "seed \(seed) \(layout) own: \(isOwn) \(packet)")
-                                if mark != packet.mark.value { marked += 1 }
-                            }
-                        }
-                    }
-                    #expect(sent.isEmpty, "\(layout): \(sent.count) packets were lost: \(sent.values.first.debugDescription)")
-                    let counted = try Self.counters(tables, id)
-                    for place in Set(met.keys).union(counted.keys) {
-                        let (explained, count) = (met[place] ?? 0, counted[place] ?? 0)
-                        // IPv6 has packets of the kernel's own on its links, and answers to some that came by lo.
-                        if family == .ipv4 ? explained == count : explained <= count { continue }
-                        Issue.record(
-                            "seed \(seed) \(layout) \(id) \(place): explained \(explained), counted \(count)")
-                    }
+                    marked += try send(packets, through: id, in: tables, devices, before, &numbers, "seed \(seed) \(layout) \(id)")
                 }
             }
             return marked
         }
+    }
+
+    /// Sends packets through a table of one layout.
+    ///
+    /// - Returns: how many were marked.
+    private func send(
+        _ packets: RandomPackets, through id: TableID, in tables: KernelTables, _ devices: [TunnelDevice], _ before: UInt32,
+        _ numbers: inout SeededNumbers, _ what: Comment
+    ) throws -> Int {
+        let judge = Judge(tables: try tables.snapshot(id).map { [id: $0.chains.map(\.chain)] } ?? [:])
+        var met: [Place: UInt64] = [:]
+        let receivers = try Self.protocolNumbers.map { try MarkReceiver(id.family, $0) }
+        let sender = try PacketSender(id.family, mark: before)
+        var sent: [UInt16: (packet: JudgedPacket, mark: UInt32)] = [:]
+        var marked = 0
+        for number in 0..<Self.packets {
+            var packet = packets.next(&numbers)
+            let isOwn = number % 12 < 4
+            // Of an IPv6 fragment after the first nobody can tell whether it has an authentication header.
+            packet.isFurtherFragment = number % 12 == 4 && packet.protocolNumber != TestPacket.authentication
+            packet.mark = PartialMark(isOwn ? before : 0)
+            let device = devices.randomElement(using: &numbers) ?? devices[0]
+            packet.mac = MACAddress(bits: 0x0200_5e10_0000 + UInt64.random(in: 1...4, using: &numbers))
+            packet.inInterface = device.name
+            let path = Path(packet, isOwn: isOwn, judge)
+            for place in path.places { met[place, default: 0] += 1 }
+            // A raw socket takes no ICMPv6 with a wrong checksum: counters alone tell of these.
+            if packet.isFurtherFragment == false, packet.protocolNumber != 58 { sent[number] = (packet, path.mark) }
+            let bytes = TestPacket(packet: packet, number: number)
+            if isOwn, let destination = packet.destination {
+                try sender.send(bytes.bytes, to: destination)
+            } else {
+                try device.write(bytes.frame)
+            }
+            for receiver in receivers { marked += try take(from: receiver, &sent, what) }
+        }
+        #expect(sent.isEmpty, "\(what): \(sent.count) packets were lost: \(sent.values.first.debugDescription)")
+        let counted = try Self.counters(tables, id)
+        for place in Set(met.keys).union(counted.keys) {
+            let (explained, count) = (met[place] ?? 0, counted[place] ?? 0)
+            // IPv6 has packets of the kernel's own on its links, and answers to some that came by lo.
+            if id.family == .ipv4 ? explained == count : explained <= count { continue }
+            Issue.record("\(what) \(place): explained \(explained), counted \(count)")
+        }
+        return marked
+    }
+
+    /// Takes what has arrived, and compares its marks.
+    ///
+    /// - Returns: how many packets have another mark than they were sent with.
+    private func take(
+        from receiver: MarkReceiver, _ sent: inout [UInt16: (packet: JudgedPacket, mark: UInt32)], _ what: Comment
+    ) throws -> Int {
+        var marked = 0
+        while let (bytes, mark) = try receiver.receive() {
+            guard let number = TestPacket.number(of: bytes), let (packet, wanted) = sent.removeValue(forKey: number) else {
+                continue
+            }
+            #expect(mark == wanted, "\(what) \(packet)")
+            if mark != packet.mark.value { marked += 1 }
+        }
+        return marked
     }
 
     /// A configuration without translations, so that no connection is tracked and fragments are met as they come.

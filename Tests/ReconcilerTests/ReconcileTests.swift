@@ -271,39 +271,6 @@ struct ReconcileTests {
         #expect(try await owner.reconcile(to: wanted).changes.count == 7)
         expectDone()
     }
-
-    @Test("Whatever fails wherever, each table ends with the old rules or the new ones, whole, and the error tells which")
-    func randomFaults() async throws {
-        var random = SplitMix(seed: 11)
-        for round in 0..<500 {
-            let oldNAT = table(nat, ["fwmarkd-nat": "O", "POSTROUTING": ">"])
-            let kernel = FakeKernel([oldNAT, table(mangle, ["PREROUTING": "x"])])
-            let old = kernel.tables
-            func faults() -> [FakeKernel.Fault?] {
-                (0..<Int.random(in: 0...12, using: &random)).map { _ in
-                    switch Int.random(in: 0..<4, using: &random) {
-                    case 0: nil
-                    case 1: .applyThenAnswer(numbers.randomElement(using: &random) ?? EINVAL)
-                    default: .refuse(numbers.randomElement(using: &random) ?? EINVAL)
-                    }
-                }
-            }
-            let (first, second) = (faults(), faults())
-            kernel.with { $0.faults = [nat: first, mangle: second] }
-            let clock = ManualClock()
-            do {
-                _ = try await Reconciler(kernel, clock: clock).reconcile(to: wanted)
-                #expect(picture(kernel.tables[nat]) == natDone && picture(kernel.tables[mangle]) == mangleDone, "round \(round)")
-            } catch {
-                let isOld = kernel.tables == old
-                #expect(isOld == (error.state != .mixed), "round \(round): \(error)")
-                for (id, done) in [(nat, natDone), (mangle, mangleDone)] {
-                    #expect([picture(old[id]), done].contains(picture(kernel.tables[id])), "round \(round)")
-                }
-            }
-            #expect(clock.pauses.count < 6)
-        }
-    }
 }
 
 /// As the daemon's: one actor that owns the kernel.

@@ -9,29 +9,19 @@ enum ForeignMarks: Check {
 
     static func examine(_ facts: Facts) -> CheckResult {
         facts.firewall.judge { firewall in
-            var verdict = CheckResult()
-            var told: Set<String> = []
-            for family in Family.allCases {
-                let services = ServiceIndex(facts, family)
-                // IPVS takes packets in INPUT, after all rules of both hooks.
-                for hook in [Hook.prerouting, .input] {
-                    for (table, chain) in firewall.baseChains(family, hook) {
-                        for rule in ReachedRule.all(in: table, from: chain) where rule.rule.target.effect == .mark {
-                            let isBefore = hook == .prerouting && isBeforeOurs(rule, table, chain)
-                            let hit = services.services(for: rule).filter { changes(rule, $0, family, isBefore) }
-                            guard let first = hit.first, told.insert(table.text(rule.chain, rule.number)).inserted else { continue }
-                            let others = hit.count > 1 ? " and \(hit.count - 1) more" : ""
-                            verdict.findings.append(
-                                finding(
-                                    .warning,
-                                    "\(table.text(rule.chain, rule.number)) changes the mark \(first.mark) of packets of \(first.name)\(others).",
-                                    "IPVS compares all 32 bits of the mark: it sees another one than its virtual service has, and does not know the packet.",
-                                    table.listing(rule.chain), "fwmarkctl explain --kernel --help"))
-                        }
-                    }
-                }
+            // IPVS takes packets in INPUT, after all rules of both hooks.
+            firewall.findings(facts, at: [.prerouting, .input]) { rule, table, chain, hook, services in
+                guard rule.rule.target.effect == .mark else { return nil }
+                let isBefore = hook == .prerouting && isBeforeOurs(rule, table, chain)
+                let hit = services.services(for: rule).filter { changes(rule, $0, table.family, isBefore) }
+                guard let first = hit.first else { return nil }
+                let others = hit.count > 1 ? " and \(hit.count - 1) more" : ""
+                return finding(
+                    .warning,
+                    "\(table.text(rule.chain, rule.number)) changes the mark \(first.mark) of packets of \(first.name)\(others).",
+                    "IPVS compares all 32 bits of the mark: it sees another one than its virtual service has, and does not know the packet.",
+                    table.listing(rule.chain), "fwmarkctl explain --kernel --help")
             }
-            return verdict
         }
     }
 
@@ -60,30 +50,16 @@ enum MarkReaders: Check {
 
     static func examine(_ facts: Facts) -> CheckResult {
         facts.firewall.judge { firewall in
-            var verdict = CheckResult()
-            var told: Set<String> = []
-            for family in Family.allCases {
-                let services = ServiceIndex(facts, family)
-                for hook in [Hook.prerouting, .input, .output, .postrouting] {
-                    for (table, chain) in firewall.baseChains(family, hook) {
-                        for rule in ReachedRule.all(in: table, from: chain) {
-                            guard let mark = rule.mark, let effect = effect(rule, table, hook), !isBeforeOurs(rule, hook) else {
-                                continue
-                            }
-                            let hit = services.services(for: rule).filter { service in
-                                mark.matches(service.mark.value)
-                                    && rule.mayMatch(anyAddresses(hook, TrafficClass(service, family, mark: service.mark.value)))
-                            }
-                            guard let first = hit.first, told.insert(table.text(rule.chain, rule.number)).inserted else { continue }
-                            verdict.findings.append(
-                                finding(
-                                    mark, effect, table.text(rule.chain, rule.number), table.listing(rule.chain), first,
-                                    hit.count - 1))
-                        }
-                    }
+            firewall.findings(facts, at: [.prerouting, .input, .output, .postrouting]) { rule, table, _, hook, services in
+                guard let mark = rule.mark, let effect = effect(rule, table, hook), !isBeforeOurs(rule, hook) else { return nil }
+                let hit = services.services(for: rule).filter { service in
+                    mark.matches(service.mark.value)
+                        && rule.mayMatch(anyAddresses(hook, TrafficClass(service, table.family, mark: service.mark.value)))
                 }
+                guard let first = hit.first else { return nil }
+                return finding(
+                    mark, effect, table.text(rule.chain, rule.number), table.listing(rule.chain), first, hit.count - 1)
             }
-            return verdict
         }
     }
 

@@ -19,6 +19,29 @@ package struct Firewall: Sendable {
         }
         return found.sorted { $0.2 < $1.2 }.map { ($0.0, $0.1) }
     }
+
+    /// The rules that packets of a service may meet at the hooks, in the order in which they meet them: each rule with where it is, and
+    /// with the services of its family. What the body says of a rule is said once, however many ways lead to it.
+    func findings(
+        _ facts: Facts, at hooks: [Hook], _ body: (ReachedRule, FirewallTable, Int, Hook, ServiceIndex) -> Finding?
+    ) -> CheckResult {
+        var result = CheckResult()
+        var known: Set<String> = []
+        for family in Family.allCases {
+            let services = ServiceIndex(facts, family)
+            for hook in hooks {
+                for (table, chain) in baseChains(family, hook) {
+                    for rule in ReachedRule.all(in: table, from: chain) {
+                        guard let finding = body(rule, table, chain, hook, services),
+                            known.insert(table.text(rule.chain, rule.number)).inserted
+                        else { continue }
+                        result.findings.append(finding)
+                    }
+                }
+            }
+        }
+        return result
+    }
 }
 
 /// A table of x_tables or nf_tables, as packets of one family meet it.
