@@ -3,7 +3,7 @@
 package enum Endpoint {
     /// The directory of the sockets, unless `--runtime-directory` says otherwise.
     package static let runtimeDirectory = "/run/fwmarkd"
-    /// The socket that everybody may read from.
+    /// The socket that every user may read from.
     package static let statusSocket = "status.sock"
     /// The superuser's socket: reading and acting.
     package static let controlSocket = "control.sock"

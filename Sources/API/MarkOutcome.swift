@@ -19,7 +19,7 @@ package struct MarkOutcome: Codable, Sendable, Hashable {
     package var value: UInt32?
     /// The service whose rule set it; absent where another program's rule did, or none.
     package var service: String?
-    /// Why, where that is not plain from the rules: what is not known, or whose rule decides.
+    /// Why, where that is not plain from the rules: what is not known, or which program's rule decides.
     package var reason: String?
 
     /// An outcome of these parts.

@@ -3,7 +3,7 @@
 package struct MasqueradeStatus: Codable, Sendable, Hashable {
     /// Its name.
     package var name: String
-    /// Whose packets, "!" before those that are left out; empty: anybody's.
+    /// The sources of its packets, "!" before those that are left out; empty: any.
     package var sources: [String]
     /// Only packets with the marks of these services; empty: whatever mark.
     package var services: [String]

@@ -27,7 +27,7 @@ package struct Metrics: Sendable, Hashable {
     ])
     /// How long they waited for the xtables lock, in seconds.
     package private(set) var lockWaits = Histogram(bounds: [0.001, 0.01, 0.1, 0.5, 1, 5, 10, 30])
-    /// Differences that nobody had asked for, by kind (`add`: a rule was missing).
+    /// Differences found that no reload caused, by kind (`add`: a rule was missing).
     package private(set) var drift: [String: UInt64] = [:]
     /// How often such differences were repaired.
     package private(set) var repairs: UInt64 = 0
@@ -58,7 +58,7 @@ package struct Metrics: Sendable, Hashable {
         if let lockSeconds { lockWaits.add(lockSeconds) }
     }
 
-    /// Counts differences that nobody had asked for.
+    /// Counts differences that no reload caused.
     package mutating func countDrift(_ kinds: some Sequence<String>) {
         for kind in kinds { drift[kind, default: 0] += 1 }
     }

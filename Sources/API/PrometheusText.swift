@@ -9,7 +9,7 @@ package struct PrometheusText {
     /// The text.
     package private(set) var text = ""
 
-    /// Everything that the daemon tells of itself.
+    /// All metrics of the daemon.
     package init(_ status: Status, _ metrics: Metrics, _ process: ProcessUse?) {
         family("fwmarkd_build_info", .gauge, "The version of the daemon, always 1.") { $0.sample(["version": status.version], 1) }
         family("fwmarkd_in_sync", .gauge, "Whether the kernel has the rules that the configuration in force wants.") {
@@ -68,7 +68,7 @@ package struct PrometheusText {
                 $0.sample([:], verified.timeIntervalSince1970)
             }
         }
-        family("fwmarkd_drift_total", .counter, "Differences that nobody had asked for, by what would repair them.") { family in
+        family("fwmarkd_drift_total", .counter, "Differences found that no reload caused, by what repairs them.") { family in
             for kind in ["add", "remove", "add-chain", "remove-chain"] {
                 family.sample(["kind": kind], Double(metrics.drift[kind] ?? 0))
             }

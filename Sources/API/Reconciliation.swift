@@ -12,7 +12,7 @@ package struct Reconciliation: Codable, Sendable, Hashable {
     /// SHA-256 of the configuration in force.
     package var sha256: String
 
-    /// How many changes are told one by one.
+    /// How many changes are listed.
     package static let changeLimit = 1000
 
     /// An answer of these parts.

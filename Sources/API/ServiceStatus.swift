@@ -9,9 +9,9 @@ package struct ServiceStatus: Codable, Sendable, Hashable {
     package var addresses: [String]
     /// Its protocols and ports: `tcp/21`, `tcp/10000-20000`, `udp/any`, `esp`, `any`.
     package var ports: [String]
-    /// Whose packets; empty: anybody's.
+    /// The sources of its packets; empty: any.
     package var sources: [String]
-    /// Hardware addresses of whose packets; empty: anybody's.
+    /// The senders' hardware addresses; empty: any.
     package var sourceMacs: [String]
     /// The interfaces its packets come in by; empty: any.
     package var inInterfaces: [String]

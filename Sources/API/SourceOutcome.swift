@@ -21,7 +21,7 @@ package struct SourceOutcome: Codable, Sendable, Hashable {
     package var to: String?
     /// The translation of the configuration whose rule decides; absent where another program's rule does, or none.
     package var translation: String?
-    /// Why, where that is not plain from the rules: what is not known, or whose rule decides.
+    /// Why, where that is not plain from the rules: what is not known, or which program's rule decides.
     package var reason: String?
 
     /// An outcome of these parts.

@@ -57,7 +57,7 @@ extension Configuration {
 
     // MARK: - conf.d
 
-    /// The paths of `conf.d/*.yaml`. Other files there are told of, except hidden ones.
+    /// The paths of `conf.d/*.yaml`. Other files there are warned of, except hidden ones.
     private static func fragments(
         beside path: String, _ draft: inout ConfigurationDraft, _ warnings: inout [String]
     ) -> [String] {

@@ -69,7 +69,7 @@ extension ConfigurationDecoder {
             }
         }
         guard let words else { return nil }
-        // A misspelt one is told of already, and an error in the entry ends the matter.
+        // A misspelt one is reported already, and an error in the entry ends the matter.
         if words.isMeant(.realServers) && draft.servers == nil { draft.servers = [] }
         return draft
     }

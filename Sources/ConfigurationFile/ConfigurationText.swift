@@ -16,7 +16,7 @@ extension ConfigurationText {
     /// What keeps the bytes from being a text that can be read at all.
     ///
     /// Characters that YAML does not allow are looked for here and not left to libyaml, which tells no line for them. With them go
-    /// those that libyaml takes for the end of a line and no editor does, so that everybody counts the same lines.
+    /// those that libyaml takes for the end of a line and no editor does, so that line numbers are those of editors.
     ///
     /// - Returns: whether all is ASCII.
     func check(_ errors: inout ErrorList) -> Bool {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /// How the daemon behaves: the `daemon:` section.
 package struct DaemonSettings: Sendable, Hashable {
-    /// What to do about a difference between kernel and file that nobody asked for.
+    /// What to do about drift: a difference between kernel and file that no reload caused.
     package enum OnDrift: String, Sendable, Hashable, CaseIterable { case repair, report }
     /// What to do with our rules when the daemon is stopped.
     package enum OnStop: String, Sendable, Hashable, CaseIterable { case keep, remove }
@@ -14,7 +14,7 @@ package struct DaemonSettings: Sendable, Hashable {
     package var onStop = OnStop.keep
     /// `hook-position`
     package var hookPosition = HookPosition.first
-    /// `check-interval`: how soon drift is found that no lock file tells of.
+    /// `check-interval`: how soon drift is found that the lock file gives no hint of.
     package var checkInterval = Duration.seconds(1)
     /// `lock-timeout`: how long to wait for the xtables lock.
     package var lockTimeout = Duration.seconds(10)

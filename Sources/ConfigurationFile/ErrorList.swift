@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import Rules
 
-/// A place in the file that is being read. Smaller than a `SourcePosition`, which is made of it when an error is told.
+/// A place in the file that is being read. Smaller than a `SourcePosition`, which is made of it when an error is reported.
 struct Place: Sendable, Hashable {
     /// Both counted from 1; columns in characters.
     var line: Int32

@@ -9,7 +9,7 @@ package struct Masquerade: Sendable, Hashable {
         case masquerade
         /// One of the addresses from the first to the last; the same twice for one.
         case addresses(Address, Address)
-        /// The packet is not translated, by nobody.
+        /// The packet is not translated, by this or any later rule.
         case unchanged
         /// Of FTP's `to: virtual-address`: the virtual addresses, at most one a family, for connections that bear the mark.
         case virtualAddresses([Address], Mark)
@@ -17,7 +17,7 @@ package struct Masquerade: Sendable, Hashable {
 
     /// Its name, unique among translations.
     package var name: String
-    /// Whose packets.
+    /// The sources of its packets.
     package var sources: Selection<Prefix>
     /// Packets that bear the mark of these services; empty: whatever mark.
     package var services: [String]

@@ -26,7 +26,7 @@ struct PacketSets {
 
     /// A set, or what of it is in a cell.
     struct Item {
-        /// Whose set it is.
+        /// The entry that the set belongs to.
         let owner: Int
         var spans: InlineArray<7, Span>
     }

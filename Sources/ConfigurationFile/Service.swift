@@ -11,7 +11,7 @@ package struct Service: Sendable, Hashable {
     package var addresses: Selection<Prefix>
     /// Its protocols and destination ports; never empty.
     package var traffic: Traffic
-    /// Whose packets.
+    /// The sources of its packets.
     package var sources: Selection<Prefix>
     /// Of which senders, by hardware address.
     package var sourceMACs: Selection<MACAddress>

@@ -37,7 +37,7 @@ extension Facts {
         }
         facts.missing = missing(Planner.plan(for: loaded.configuration).ruleset)
         facts.routing = answer { () throws(SystemError) in try RoutingState.read() }
-        // Asking would load the module where nobody has used it yet; then it has no rules.
+        // Asking would load the module where it is not in use yet; then it has no rules.
         let hasNft = modules.map { $0.contains("nf_tables") || isAvailable("nf_tables", in: ["modules.builtin"]) } ?? true
         facts.firewall = firewall(hasNft)
         facts.ipvs = virtualServices(Set(loaded.configuration.allServices.map(\.mark.value)))

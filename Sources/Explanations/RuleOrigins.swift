@@ -5,7 +5,7 @@ import Judge
 import Planner
 import Rules
 
-/// Whose rules are whose, and where that is in the file.
+/// Which service or translation each rule belongs to, and where that is in the file.
 struct RuleOrigins {
     private let loaded: LoadedConfiguration
     private let plan: Plan
@@ -19,7 +19,7 @@ struct RuleOrigins {
         }
     }
 
-    /// The service or translation whose rule it is; nil where it is not as planned.
+    /// The service or translation that the rule belongs to; nil where it is not as planned.
     func owner(_ step: Judgement.Step, _ family: Family) -> String? {
         let id = TableID(family, step.table)
         guard let rules = planned[id]?[step.chain] else { return nil }

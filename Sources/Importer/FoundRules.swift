@@ -82,7 +82,7 @@ package struct FoundRules: Sendable {
 
     /// The rules of the output of iptables-save, ip6tables-save, or of a script of iptables commands.
     ///
-    /// - Parameter family: whose tables they are, where the text does not say.
+    /// - Parameter family: the family of the tables, where the text does not say.
     package init(parsing bytes: [UInt8], family: Family? = nil) {
         isFromText = true
         var reader = SavedRules(family)

@@ -165,7 +165,7 @@ struct RuleParser {
             guard let prefix = RuleParser.prefix(String(text), family) else { return false }
             if prefix.length > 0 || isInverted { found.append(AddressMatch(prefix, isInverted: isInverted)) }
         }
-        // iptables takes an inverted list apart into rules that together match everything: nobody means that.
+        // iptables takes an inverted list apart into rules that together match everything, which is never meant.
         guard found.count <= 1 || !isInverted else { return false }
         self[keyPath: part] = found
         return true

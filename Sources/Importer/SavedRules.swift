@@ -124,7 +124,7 @@ struct SavedRules {
 
     // MARK: - The end
 
-    /// The chains by table. Where the text does not say whose tables they are, the addresses of the rules do.
+    /// The chains by table. Where the text does not name the family, the addresses of the rules do.
     func finish() -> [TableID: [FoundRules.Chain]] {
         var tables: [TableID: [FoundRules.Chain]] = [:]
         for (place, drafts) in drafts {

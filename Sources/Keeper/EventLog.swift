@@ -2,7 +2,7 @@
 package import API
 import FoundationEssentials
 
-/// An event, and the line of JSON that tells of it: made once, however many read it.
+/// An event, and its line of JSON: made once, however many read it.
 package struct StoredEvent: Sendable {
     /// The event.
     package let event: Event

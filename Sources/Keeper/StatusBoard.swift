@@ -5,7 +5,7 @@ import FoundationEssentials
 package import Planner
 import Synchronization
 
-/// What the keeper tells of itself, readable at any time and by anybody without waiting for the kernel.
+/// The keeper's state, readable at any time without waiting for the kernel.
 package final class StatusBoard: Sendable {
     /// How many followers of events there are at most.
     package static let followerLimit = 64
@@ -18,7 +18,7 @@ package final class StatusBoard: Sendable {
         package var status: Status
         /// What is in force.
         package var loaded: LoadedConfiguration
-        /// The rules it asks for, and whose they are.
+        /// The rules it asks for, and the service of each.
         package var plan: Plan
         /// What was counted.
         package var metrics: Metrics
@@ -79,7 +79,7 @@ package final class StatusBoard: Sendable {
 
     /// Follows the events: those after the number, and all that come.
     ///
-    /// - Parameter user: whose follower it is, where that is known.
+    /// - Parameter user: the user that follows, where that is known.
     /// - Returns: nil where there are too many already, in all or of that user.
     package func follow(user: UInt32?, after position: UInt64 = 0) -> EventFollower? {
         let (stream, wake) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
@@ -92,7 +92,7 @@ package final class StatusBoard: Sendable {
             return state.nextFollower
         }
         guard let number else { return nil }
-        // Before the first that is kept nothing was missed by somebody who comes only now.
+        // Before the first that is kept a follower that comes only now has missed nothing.
         let first = state.withLock { $0.events.events.first?.event.id ?? 1 }
         return EventFollower(self, number: number, after: position == 0 ? first - 1 : position, wake: stream)
     }

@@ -18,7 +18,7 @@ extension Status {
     /// The status with what the kernel says: tables, what each service and each translation has seen, and IPVS' virtual services.
     ///
     /// - Parameters:
-    ///   - plan: the rules of the configuration, and whose they are.
+    ///   - plan: the rules of the configuration, and the service of each.
     ///   - tables: the tables that exist, read at one moment each.
     package func filled(
         _ configuration: Configuration, _ plan: Plan, _ tables: [TableSnapshot], _ virtualServices: VirtualServices

@@ -122,7 +122,7 @@ struct EntryReader {
         return bytes.load(Int32.self, at: target.data)
     }
 
-    /// The name in an ERROR target, which heads a chain that somebody made and ends the table.
+    /// The name in an ERROR target, which heads a chain that is not built in and ends the table.
     var errorName: ArraySlice<UInt8>? {
         guard hasName(target, "ERROR"), target.dataSize >= Int(XT_FUNCTION_MAXNAMELEN) else { return nil }
         return bytes[target.data..<target.data + Int(XT_FUNCTION_MAXNAMELEN)]

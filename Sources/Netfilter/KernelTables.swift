@@ -98,7 +98,7 @@ package final class PreparedTable {
 
     /// Writes the table into the kernel; once.
     ///
-    /// - Throws: what the kernel answered, which does not tell whether the rules are in force: read the table.
+    /// - Throws: what the kernel answered, which does not say whether the rules are in force: read the table.
     package func commit() throws(NetfilterError) {
         guard let handle = handle.take() else {
             throw NetfilterError(.other, "a prepared table was committed twice")

@@ -27,7 +27,7 @@ package struct NetfilterError: Error, Sendable, Hashable {
         /// Anything else.
         case other
 
-        /// Whether the same fails until somebody changes the system or the configuration. All other errors may pass.
+        /// Whether the same fails until the system or the configuration is changed. All other errors may pass.
         package var isPermanent: Bool {
             switch self {
             case .notPermitted, .notSupported, .unencodable: true

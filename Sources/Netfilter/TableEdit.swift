@@ -13,7 +13,7 @@ package enum TableEdit: Sendable, Hashable {
     case insert(ChainName, Int, KernelRule)
     /// Takes the rule of that number out.
     case delete(ChainName, Int)
-    /// Takes the rule of that number out of a chain that is not ours, if it says this; refused otherwise. Somebody who skips the
+    /// Takes the rule of that number out of a chain that is not ours, if it says this; refused otherwise. A program that skips the
     /// lock may have changed the chain since the number was found.
     case deleteForeign(ChainName, Int, KernelRule.Content)
     /// Takes all rules out of a chain.

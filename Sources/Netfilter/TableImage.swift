@@ -5,13 +5,13 @@ import Rules
 /// A table as the kernel gave it, of which nothing is decoded but where its chains lie.
 ///
 /// The layout is that of `struct ipt_replace` (linux/netfilter_ipv4/ip_tables.h): entries one after the other; a built-in
-/// chain runs from its hook's offset to its policy, which is at the hook's underflow; a chain that a program made runs from
+/// chain runs from its hook's offset to its policy, which is at the hook's underflow; a chain that is not built in runs from
 /// an entry with an ERROR target, which bears its name, to an unconditional RETURN; a last ERROR target ends the table.
 final class TableImage: Sendable {
     /// A chain in the table.
     struct Span: Sendable {
         let name: ChainName
-        /// The entry that holds the policy; nil for a chain that somebody made.
+        /// The entry that holds the policy; nil for a chain that is not built in.
         let policy: Int?
         /// The numbers of the chain's rules among the table's entries.
         let entries: Range<Int>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/// What `IPT_SO_GET_INFO` tells of a table without reading it.
+/// The size of a table, by `IPT_SO_GET_INFO`, without reading it.
 package struct TableSize: Sendable, Hashable {
     /// How many entries it has, heads and ends of chains included.
     package let entries: UInt32

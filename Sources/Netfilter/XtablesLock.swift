@@ -12,7 +12,7 @@ package struct XtablesLock: ~Copyable {
         getenv("XTABLES_LOCKFILE").map { String(cString: $0) } ?? "/run/xtables.lock"
     }
 
-    /// Takes the lock if nobody has it; nil while another program does. Never waits, whatever the file is.
+    /// Takes the lock if it is free; nil while another program has it. Never waits, whatever the file is.
     ///
     /// - Throws: `lockUnavailable` when the file cannot be opened or locked at all.
     package init?(ifFreeAt path: String = XtablesLock.defaultPath) throws(NetfilterError) {

@@ -6,7 +6,7 @@ package import SystemCalls
 /// Hears what the kernel's audit log says about changes of the packet filter (`AUDIT_NLGRP_READLOG` of `<linux/audit.h>`).
 ///
 /// A change in any network namespace is heard, within milliseconds, with or without the xtables lock; the namespace is not named.
-/// While the kernel's audit is off (`auditctl -s`) nothing comes, and nobody without CAP_AUDIT_CONTROL can ask whether it is.
+/// While the kernel's audit is off (`auditctl -s`) nothing comes, and only a process with CAP_AUDIT_CONTROL can ask whether it is.
 package struct AuditListener: ~Copyable {
     private let socket: Descriptor
 

@@ -5,7 +5,7 @@ import Rules
 /// Reads the expressions of one rule of nf_tables as packets of one family meet them: `payload`, `meta` and `ct` load parts of a packet
 /// into registers, `bitwise` masks them, `cmp`, `range` and `lookup` compare, and what is left acts.
 struct NftRuleDecoder {
-    /// Whose packets.
+    /// The family of the packets.
     let family: Family
     /// The sets of the rule's table by name.
     let sets: [String: NftSet]

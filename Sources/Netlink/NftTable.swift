@@ -6,7 +6,7 @@ package import Rules
 /// A table of nft's family `inet` is two of these, one a family. What there are no words for is a condition or a target
 /// `other`, so nothing is taken for known that is not.
 package struct NftTable: Sendable, Hashable {
-    /// Whose packets.
+    /// The family of the packets.
     package var family: Family
     /// The table as nft names it: `inet firewalld`.
     package var name: String

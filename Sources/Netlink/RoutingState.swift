@@ -6,7 +6,7 @@ package import SystemCalls
 
 /// A rule that sends packets with a mark to a routing table of their own (`ip rule add fwmark …`).
 package struct MarkRoutingRule: Sendable, Hashable {
-    /// Whose packets.
+    /// The family of the packets.
     package let family: Family
     /// Its place; the lowest is asked first.
     package let priority: UInt32
@@ -28,7 +28,7 @@ package struct MarkRoutingRule: Sendable, Hashable {
 
 /// A route for everything that no other route is for.
 package struct DefaultRoute: Sendable, Hashable {
-    /// Whose packets.
+    /// The family of the packets.
     package let family: Family
     /// In which routing table; 254 is the main one.
     package let table: UInt32

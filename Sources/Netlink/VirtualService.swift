@@ -11,7 +11,7 @@ package struct VirtualService: Sendable, Hashable {
         case address(protocol: UInt8, Address, port: UInt16)
     }
 
-    /// Whose packets. IPVS keeps the services on one mark apart by family.
+    /// The family of its packets. IPVS keeps the services on one mark apart by family.
     package var family: Family
     /// What its packets have in common.
     package var subject: Subject

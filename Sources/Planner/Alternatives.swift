@@ -63,7 +63,7 @@ struct Alternatives {
 
     /// Packets of the senders, by hardware address. One without such an address (from a tunnel, or by lo) is in no list.
     ///
-    /// - Returns: false where nobody is left.
+    /// - Returns: false where no packet is left.
     mutating func add(_ senders: Selection<MACAddress>) -> Bool {
         guard !senders.included.isEmpty else {
             common.conditions += Set(senders.excluded).sorted().map { .mac($0, isInverted: true) }

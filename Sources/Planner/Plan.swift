@@ -5,7 +5,7 @@ package import Rules
 package struct Plan: Sendable {
     /// The chains and rules of each table.
     package let ruleset: Ruleset
-    /// Whose rules are whose.
+    /// The service or translation of each rule.
     package let owners: Owners
 }
 

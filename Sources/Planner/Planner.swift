@@ -37,10 +37,10 @@ package enum Planner {
     package static let plainLimit = 32
 
     /// Up to how many rules of one table each have a comment. It makes a rule of 200 bytes one of 488, which a commit
-    /// and a packet's way both feel (docs/performance.md), and more rules than these nobody reads one by one.
+    /// and a packet's way both feel (docs/performance.md), and people do not read more rules than these one by one.
     package static let commentLimit = 1000
 
-    /// The chains and rules that the configuration asks for, in both families, and whose they are.
+    /// The chains and rules that the configuration asks for, in both families, and which entry of the file each is for.
     ///
     /// A table in which nothing is wanted is absent. What can never make a difference is left out: an address that another one
     /// of the same service contains, a port that is given twice. The configuration must be one that the reader accepts: no two of

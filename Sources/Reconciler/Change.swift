@@ -28,7 +28,7 @@ package struct Change: Sendable, Hashable {
     /// The number that the rule has, or gets, once the changes before this one are made, counted from 1 as iptables does; nil where a
     /// chain is meant.
     package let number: Int?
-    /// The rules of which it is one: thousands of changes are told at the price of one list.
+    /// The rules of which it is one: thousands of changes cost one list.
     private let rules: KernelRules
     private let index: Int
 

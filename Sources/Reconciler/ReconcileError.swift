@@ -37,7 +37,7 @@ package struct ReconcileError: Error, Sendable, Hashable, CustomStringConvertibl
         return causes.map(\.message).joined(separator: "; ") + "\(tries); \(kernel)"
     }
 
-    /// Whether the same fails until somebody changes the system or the configuration.
+    /// Whether the same fails until the system or the configuration is changed.
     package var isPermanent: Bool { causes.contains { $0.code.isPermanent } }
 
     /// Whether another attempt at once may succeed: another program wrote at the same time, or memory was short.

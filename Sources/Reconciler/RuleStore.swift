@@ -27,7 +27,7 @@ package protocol RuleStore: Sendable {
 package protocol PreparedCommit {
     /// What could not be done to the copy; all else is.
     var leftOut: [LeftOutEdit] { get }
-    /// Puts the copy in force. An error does not tell whether it is: read the table.
+    /// Puts the copy in force. An error does not say whether it is: read the table.
     func commit() throws(NetfilterError)
 }
 

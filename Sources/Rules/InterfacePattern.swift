@@ -29,7 +29,7 @@ package struct InterfacePattern: Sendable, Hashable {
         self.name = isPrefix ? String(text.dropLast()) : text
     }
 
-    /// All interfaces whose names begin so; of the empty beginning, all.
+    /// All interfaces with names that begin so; with an empty beginning, all interfaces.
     package init(beginning: String) {
         self.name = beginning
         self.isPrefix = true

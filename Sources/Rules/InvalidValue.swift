@@ -13,7 +13,7 @@ package struct InvalidValue: Error, Hashable, Sendable, CustomStringConvertible 
         (self.problem, self.advice) = (problem, advice)
     }
 
-    /// The error of a number like `021`, which YAML 1.1 and C read as octal and everybody else does not.
+    /// The error of a number like `021`, which YAML 1.1 and C read as octal and other readers do not.
     static func leadingZero(_ text: String, _ number: String) -> InvalidValue {
         InvalidValue("\"\(text)\" has a leading zero, which some programs read as octal", advice: "write \(number)")
     }

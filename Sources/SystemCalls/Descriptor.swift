@@ -6,7 +6,7 @@ package struct Descriptor: ~Copyable {
     /// Its number.
     package let number: CInt
 
-    /// Takes over a descriptor that nobody else closes.
+    /// Takes over a descriptor that nothing else closes.
     package init(owning number: CInt) { self.number = number }
 
     deinit { close(number) }

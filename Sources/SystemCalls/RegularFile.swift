@@ -25,7 +25,7 @@ package enum RegularFile {
     /// What is at `path` before, a symbolic link or a FIFO, is replaced and not followed.
     package static func replace(_ path: String, with bytes: [UInt8], mode: mode_t) throws(SystemError) {
         let temporary = path + ".new"
-        // Left over from a crash, or put there by somebody.
+        // Left over from a crash, or put there by another program.
         unlink(temporary)
         do throws(SystemError) {
             let file = try Descriptor(opening: temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: mode)
@@ -48,7 +48,7 @@ package enum RegularFile {
     }
 }
 
-/// What stat(2) tells of a path.
+/// The status of a path, by stat(2).
 enum Status {
     enum Kind: Sendable, Hashable {
         case regular, directory, symbolicLink, fifo, socket, device, other

@@ -16,7 +16,7 @@ package struct JournalEntry: Sendable, Hashable {
     /// Adds a field.
     package mutating func add(_ name: String, _ value: String) { fields.append((name, value)) }
 
-    /// The kind of event that the entry tells of, with the identifier that the catalog explains it by.
+    /// The kind of event that the entry is about, with the identifier that the catalog explains it by.
     package mutating func add(event kind: String) {
         add("FWMARKD_EVENT", kind)
         if let identifier = JournalEntry.messageIDs[kind] { add("MESSAGE_ID", identifier) }

@@ -2,7 +2,7 @@
 import Glibc
 import Synchronization
 
-/// Lines on their way to somebody who may not read them. Adding one never waits: a thread of its own writes, and what there is no
+/// Lines on their way to a reader that may be slow, or may never read. Adding one never waits: a thread of its own writes, and what there is no
 /// room for is dropped, the oldest first, and counted.
 package final class LogRing: Sendable {
     private struct State {
@@ -130,7 +130,7 @@ package final class LogRing: Sendable {
                 defer { (state.lines, state.byteCount, state.untoldDrops, state.isWriting) = ([], 0, 0, !state.lines.isEmpty) }
                 return (state.lines, state.untoldDrops)
             }
-            // Lowered before the lines are written, so that only the end of these is told.
+            // Lowered before the lines are written, so that it is raised at the end of these alone.
             drained.lower()
             if lines.isEmpty {
                 drained.raise()

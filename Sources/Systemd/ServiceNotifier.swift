@@ -3,12 +3,12 @@ import Glibc
 import Rules
 import Synchronization
 
-/// Tells the service manager how the daemon is, by datagrams to the socket in `NOTIFY_SOCKET` (sd_notify(3)).
+/// Reports the daemon's state to the service manager, by datagrams to the socket in `NOTIFY_SOCKET` (sd_notify(3)).
 ///
 /// Without a service manager that listens every message is dropped silently. One that does not read is never waited for: what it
-/// has to know is sent again with the next message.
+/// has missed is sent again with the next message.
 package final class ServiceNotifier: Sendable {
-    /// What can be told.
+    /// What can be sent.
     package enum Message: Sendable, Hashable {
         /// The rules are in the kernel.
         case ready
@@ -18,7 +18,7 @@ package final class ServiceNotifier: Sendable {
         case stopping
         /// The daemon makes progress.
         case watchdog
-        /// From now on progress is told within this time.
+        /// From now on a sign of progress comes within this time.
         case watchdogInterval(Duration)
         /// A line for `systemctl status`.
         case status(String)
@@ -42,7 +42,7 @@ package final class ServiceNotifier: Sendable {
 
     /// The socket's path; `@` before it names one in the abstract namespace; nil: nobody listens.
     private let path: String?
-    /// Within which time the service manager wants to hear of progress; nil: it does not wait for it.
+    /// The service manager expects a sign of progress within this time; nil: it does not.
     package let watchdogInterval: Duration?
 
     /// The service manager that started this process, as the environment names it.
@@ -63,7 +63,7 @@ package final class ServiceNotifier: Sendable {
 
     /// Opened once: there may be no descriptor left when it matters.
     private let descriptor: CInt
-    /// What a service manager that did not read has still to be told, the newest of each kind.
+    /// What a service manager that did not read has still to get, the newest of each kind.
     private let unsent = Mutex<[Message]>([])
 
     /// Sends the messages in one datagram, with those before that could not be sent.

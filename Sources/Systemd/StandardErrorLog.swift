@@ -27,7 +27,7 @@ package struct StandardErrorLog: LogHandler {
         return Array(log.line(.warning, "\(count) lines of the log were dropped here: nothing read it").utf8)
     }
 
-    /// The metadata that names the kind of event a message tells of: a field of its own in the journal, and not in the text.
+    /// The metadata that names the kind of event a message is about: a field of its own in the journal, and not in the text.
     package static let eventKey = "event"
 
     /// What is added to every line.

@@ -14,7 +14,7 @@ struct Connections: HTTPChannelHandler {
     let responder: Responder
     let limits: ServerLimits
 
-    /// A connection that was accepted. Closed when nobody handles it.
+    /// A connection that was accepted. Closed when it is not handled.
     final class Accepted: ServerChildChannelValue {
         let channel: any Channel
         init(_ channel: any Channel) { self.channel = channel }

@@ -30,9 +30,9 @@ final class LockFileWatches: Sendable {
 
     /// Makes sure that the file that is at the path now is watched.
     ///
-    /// - Returns: whether that is another one than before, which nobody has watched until now.
+    /// - Returns: whether that is another one than before, which was not watched until now.
     func renew() -> Bool {
-        // As iptables makes it: in a fresh system nobody has taken the lock yet.
+        // As iptables makes it: in a fresh system the lock has not been taken yet.
         if FileIdentity(path) == nil {
             let file = open(path, O_RDONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW, 0o600)
             if file >= 0 { close(file) }

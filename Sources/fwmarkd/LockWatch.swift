@@ -6,7 +6,7 @@ import NIOPosix
 import ServiceLifecycle
 import SystemCalls
 
-/// Watches the xtables lock's file: whoever opens or closes it takes or lets go of the lock, and may have written.
+/// Watches the xtables lock's file: a program that opens or closes it takes or releases the lock, and may have written.
 ///
 /// A hint only, and free: what programs do that skip the lock is found by the full comparison. The directory is watched as well, so
 /// that a file that is unlinked, replaced or made again is watched anew at once. Runs on the keeper's own thread, where clients
@@ -21,7 +21,7 @@ struct LockWatch: Service {
     /// Called on the keeper's thread when the lock was used, or its file had to be watched anew; by the keeper alone, or by others.
     let whenUsed: @Sendable (_ byKeeper: Bool) -> Void
 
-    /// How often is looked whether the watch is still right, whatever was told.
+    /// How often the watch is renewed without any event.
     fileprivate static let renewal = Duration.seconds(5)
 
     func run() async throws {

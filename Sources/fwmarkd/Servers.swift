@@ -122,7 +122,7 @@ struct Servers<Source: AnswerSource>: ServiceLifecycle.Service {
         whenListening: @escaping @Sendable () -> Void
     ) -> some ApplicationProtocol {
         var quiet = log
-        // Below that it tells of connections that were cut off, which is what stopping does.
+        // Below that it reports connections that were cut off, which is what stopping does.
         quiet.logLevel = .critical
         let limits = limits
         return Application(

@@ -28,7 +28,7 @@ enum VirtualServices: Check {
             for (service, families, ftp) in facts.marked {
                 let missing = families.filter { facts.virtualService(service.mark, $0) == nil }
                 for family in missing {
-                    // A service that names no address has only the families that somebody made a virtual service for.
+                    // A service that names no address has only the families that have a virtual service.
                     if service.addresses.included.isEmpty, missing.count < families.count { continue }
                     let six = family == .ipv6 ? " -6" : ""
                     let method = ["direct": "-g", "tunnel": "-i"][ftp?.forwarding.rawValue ?? ""] ?? "-m"

@@ -6,7 +6,7 @@ package struct FTPServerFile: Sendable, Hashable {
     /// The programs whose files can be read.
     package enum Program: String, Sendable, Hashable, CaseIterable { case vsftpd, proftpd, pureFTPd = "pure-ftpd" }
 
-    /// The address that clients are told for passive connections.
+    /// The address that the server announces for passive connections.
     package enum PassiveAddress: Sendable, Hashable {
         /// The address that the server itself was called by.
         case own
@@ -20,7 +20,7 @@ package struct FTPServerFile: Sendable, Hashable {
 
     /// The file's path.
     package var path: String
-    /// Whose file it is.
+    /// The program that the file is for.
     package var program: Program
     /// The port of control connections.
     package var controlPort: UInt16 = 21
@@ -28,7 +28,7 @@ package struct FTPServerFile: Sendable, Hashable {
     package var isPassive = true
     /// The ports of passive connections; nil: any.
     package var passivePorts: PortRange?
-    /// The address that clients are told.
+    /// The address that the server announces.
     package var passiveAddress = PassiveAddress.own
     /// Whether it opens active connections.
     package var isActive = true

@@ -56,7 +56,7 @@ package struct FirewallTable: Sendable {
 
     /// Where it is from.
     package let origin: Origin
-    /// Whose packets.
+    /// The family of the packets.
     package let family: Family
     /// Its chains.
     package let chains: [FirewallChain]

@@ -49,7 +49,7 @@ struct ServiceFlow {
                     nftMatch: "\(six) daddr \(destination) \(nftPort.isEmpty ? "meta l4proto \(protocolName)" : nftPort)"))
             guard methods.contains(.nat), let server else { continue }
             var sent = packet(number, ports.lower, client, server, isAnswer: false)
-            // IPVS takes its packets out of connection tracking unless it is told otherwise.
+            // IPVS takes its packets out of connection tracking unless a setting says otherwise.
             (sent.inInterface, sent.mark, sent.state) = ("", PartialMark(service.mark.value), isTracked ? .new : .untracked)
             flows.append(
                 ServiceFlow(

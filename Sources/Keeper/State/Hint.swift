@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import API
 
-/// Signs that another program may be writing: the xtables lock is taken or let go, the kernel's audit tells of a table.
+/// Signs that another program may be writing: the xtables lock is taken or released, or the kernel's audit log names a table.
 ///
 /// A script of several `iptables` calls is left alone until it is quiet: a jump put back between its `-F` and its `-X` makes it
 /// stop half-way.

@@ -15,7 +15,7 @@ import API
 struct KeeperState<Instant: InstantProtocol>: Sendable where Instant.Duration == Duration {
     /// What the configuration in force says about it.
     struct Settings: Sendable, Hashable {
-        /// How soon drift is found that nothing tells of.
+        /// How soon drift is found without a hint.
         var checkInterval = Duration.seconds(1)
         /// Whether drift is repaired, not only reported.
         var repairs = true

@@ -19,7 +19,7 @@ struct Render: ParsableCommand {
               proftpd        the same for proftpd.conf
               pure-ftpd      the same for pure-ftpd.conf
 
-            What cannot be said in the format is told on standard error.
+            What the format cannot express is reported on standard error.
 
             Exit status: 0 rendered, 1 an error.
 
@@ -31,7 +31,7 @@ struct Render: ParsableCommand {
         case commands, ipvsadm, keepalived, vsftpd, proftpd
         case pureFTPd = "pure-ftpd"
 
-        /// The FTP server whose configuration it is.
+        /// The FTP server that the configuration is for.
         var server: FTPServer? {
             switch self {
             case .vsftpd: .vsftpd
@@ -44,7 +44,7 @@ struct Render: ParsableCommand {
 
     @OptionGroup var options: GlobalOptions
 
-    @Option(help: "The tool whose words are wanted.")
+    @Option(help: "The tool to write for.")
     var format = Format.iptablesSave
 
     @Option(help: "The one family that is wanted; both otherwise.")

@@ -5,7 +5,7 @@ import SystemCalls
 
 /// Which of the daemon's two sockets is meant.
 enum DaemonSocket {
-    /// `status.sock`, which everybody may read from; for root `control.sock`, which no other user can fill.
+    /// `status.sock`, which every user may read from; for root `control.sock`, which no other user can fill.
     case reading
     /// `control.sock`, which is the superuser's.
     case acting

@@ -22,7 +22,7 @@ enum Keepalived {
         for server in service.realServers { text += realServer("\(server)", service.entrance) }
         if service.realServers.isEmpty {
             // keepalived refuses a virtual server without real ones. These addresses are for documentation alone (RFC 5737,
-            // RFC 3849), so that nothing is ever sent to anybody.
+            // RFC 3849), so that nothing is ever sent.
             text += "    # Put your real servers in place of this one, a section each.\n"
             text += realServer(service.family == .ipv4 ? "192.0.2.1" : "2001:db8::1", service.entrance)
         }

@@ -9,7 +9,7 @@ enum StandardOutput {
 
     /// Writes the bytes, whole.
     ///
-    /// Where the reader of a pipe has gone away, the process ends by SIGPIPE as if nobody had ignored the signal (NIO does).
+    /// Where the reader of a pipe has gone away, the process ends by SIGPIPE as it does by default (NIO ignores the signal).
     static func write(_ bytes: [UInt8]) throws(Failure) {
         let number = writeAll(bytes, to: STDOUT_FILENO)
         if number == EPIPE {
