@@ -89,8 +89,9 @@ check-install: release           ## what make install leaves: the unit, the user
 check-demo: deps-demo release
 	@scripts/demo $(BINARIES)
 
-check-guide: deps-demo release   ## follow docs/guide.md command by command
+check-guide: deps-demo release   ## follow docs/guide.md command by command, and the examples of fwmarkctl --help
 	@scripts/walk-guide $(BINARIES)
+	@scripts/check-examples $(BINARIES)
 
 guest:                           ## make the kernel and the image that test-guest boots (once)
 	@Tests/Guest/guest build

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import Rules
-import SystemCalls
+package import SystemCalls
 
 extension Configuration {
     /// The largest file that is read, in bytes.
@@ -29,7 +29,12 @@ extension Configuration {
                 }
                 texts.append(ConfigurationText(path: path, bytes: bytes))
             } catch {
-                draft.add(path, "cannot be read: \(error.reasonText)")
+                let isMain = error.isMissing && path == paths.first
+                draft.add(
+                    path,
+                    isMain
+                        ? "does not exist: write it (see: man fwmarkd.yaml), or name another with --config"
+                        : refusal(of: path, error))
             }
         }
         return try load(texts, draft, paths, warnings)
@@ -61,27 +66,39 @@ extension Configuration {
     private static func fragments(
         beside path: String, _ draft: inout ConfigurationDraft, _ warnings: inout [String]
     ) -> [String] {
-        let directory = (path.lastIndex(of: "/").map { String(path[...$0]) } ?? "") + "conf.d"
+        let directory = directory(beside: path)
         var paths: [String] = []
         do throws(SystemError) {
-            for name in try Directory.names(in: directory) where name.first != UInt8(ascii: ".") {
-                if !name.ends(with: ".yaml".utf8) {
-                    warnings.append("\(directory)/\(printable(name)) is not read: files in conf.d have names that end in .yaml")
-                } else if let name = String(validating: name, as: UTF8.self) {
+            let names = try FragmentNames(in: directory)
+            warnings += names.ignored.map {
+                "\(directory)/\(printable($0)) is not read: files in conf.d have names that end in .yaml"
+            }
+            for name in names.read {
+                if let name = String(validating: name, as: UTF8.self) {
                     paths.append("\(directory)/\(name)")
                 } else {
                     draft.add("\(directory)/\(printable(name))", "the file's name is not UTF-8")
                 }
             }
         } catch {
-            if !error.isMissing { draft.add(directory, "cannot be read: \(error.reasonText)") }
+            if !error.isMissing { draft.add(directory, refusal(of: directory, error)) }
         }
         return paths
     }
+
+    /// The path of `conf.d` beside the file.
+    static func directory(beside path: String) -> String { (path.lastIndex(of: "/").map { String(path[...$0]) } ?? "") + "conf.d" }
+
+    /// Why a file or directory cannot be read, and what to type where its mode is what is in the way.
+    private static func refusal(of path: String, _ error: SystemError) -> String {
+        guard let denied = DeniedAccess(reading: path) else { return "cannot be read: \(error.reasonText)" }
+        return "cannot be read: \(error.reasonText); type: \(denied.command)"
+    }
 }
 
-extension Sequence<UInt8> {
-    fileprivate func ends(with suffix: some Collection<UInt8>) -> Bool { Array(self).suffix(suffix.count).elementsEqual(suffix) }
+extension DeniedAccess {
+    /// The command that lets this process's user read.
+    package var command: String { "chmod \(mode) \(ChainName.shellWord(path.utf8))" }
 }
 
 extension ConfigurationDraft {

@@ -15,6 +15,14 @@ func nearest(_ key: String, _ known: [StaticString]) -> Int? {
     return best?.index
 }
 
+/// The same, among words that are not known when the program is built.
+package func nearest(_ word: String, among known: [String]) -> String? {
+    let letters = Array(word.utf8.prefix(64))
+    let distances = known.map { (word: $0, distance: Array($0.utf8).withUnsafeBufferPointer { editDistance(letters, $0) }) }
+    guard let best = distances.min(by: { $0.distance < $1.distance }) else { return nil }
+    return best.distance <= max(1, best.word.utf8.count / 3) ? best.word : nil
+}
+
 /// How many letters have to be added, dropped, changed or swapped with their neighbour (optimal string alignment distance).
 private func editDistance(_ left: [UInt8], _ right: UnsafeBufferPointer<UInt8>) -> Int {
     var beforePrevious: [Int] = []

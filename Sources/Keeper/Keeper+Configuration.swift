@@ -24,7 +24,6 @@ extension Keeper {
         if isFallback {
             savedDigest = loaded.filesSHA256
         } else {
-            warnings[.configuration] = loaded.warnings
             warnings[.refusal] = nil
         }
         board.update { contents in
@@ -38,6 +37,12 @@ extension Keeper {
             contents.metrics.noteReload(isGood: !isFallback)
         }
         httpListenChanges.yield(settings.httpListen)
+    }
+
+    /// Notes what is going to be read: before it is, so that a file which changes meanwhile counts as changed.
+    func noteFiles() {
+        let files = FilesOnDisk(of: configurationPath)
+        board.update { $0.files = files }
     }
 
     func recordFallback() {

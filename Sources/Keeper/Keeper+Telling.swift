@@ -87,7 +87,7 @@ extension Keeper {
     func answer(_ outcome: Outcome) -> Reconciliation {
         Reconciliation(
             changes: outcome.changes.prefix(Reconciliation.changeLimit).map { ChangeMessage($0) },
-            changeCount: outcome.changes.count, warnings: outcome.warnings + (warnings[.lastGood] ?? []),
+            changeCount: outcome.changes.count, warnings: inForce.warnings + outcome.warnings + (warnings[.lastGood] ?? []),
             milliseconds: board.contents.status.lastReconcile?.milliseconds ?? 0, sha256: inForce.sha256)
     }
 

@@ -13,6 +13,7 @@ import Systemd
 extension Keeper {
     func bootNow() async throws(BootFailure) -> Bool {
         record(.started, "fwmarkd \(API.version) works from \(configurationPath)")
+        noteFiles()
         do throws(ConfigurationErrors) {
             use(try Configuration.load(path: configurationPath), isFallback: false)
         } catch {
@@ -44,6 +45,7 @@ extension Keeper {
     private func readAgain() async -> Result<Reconciliation, Problem> {
         notifier.send(.reloading, .status("reading \(configurationPath)"))
         let loaded: LoadedConfiguration
+        noteFiles()
         do throws(ConfigurationErrors) {
             loaded = try Configuration.load(path: configurationPath)
         } catch {

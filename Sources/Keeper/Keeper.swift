@@ -60,7 +60,7 @@ package actor Keeper<Store: RuleStore, Time: Clock> where Time.Duration == Durat
     var reconciles = Repeated<Result<Reconciliation, Problem>>()
 
     enum Subject: Int, Comparable {
-        case configuration, refusal, lastGood, undoing, kernel
+        case refusal, lastGood, undoing, kernel
         static func < (left: Subject, right: Subject) -> Bool { left.rawValue < right.rawValue }
     }
 

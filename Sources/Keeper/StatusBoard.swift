@@ -20,6 +20,8 @@ package final class StatusBoard: Sendable {
         package var loaded: LoadedConfiguration
         /// The rules it asks for, and the service of each.
         package var plan: Plan
+        /// The files as they were when they were last read, or looked at to be read.
+        package var files: FilesOnDisk?
         /// What was counted.
         package var metrics: Metrics
         /// Rises whenever something on the board changes.

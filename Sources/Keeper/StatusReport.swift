@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 package import API
 package import ConfigurationFile
+package import FoundationEssentials
 package import Netfilter
 package import Netlink
 package import Planner
 import Rules
+import SystemCalls
 
 /// What is known of IPVS' virtual services.
 package enum VirtualServices: Sendable {
@@ -57,6 +59,21 @@ extension Status {
                 services[index].warnings = service.warnings(found)
             }
         }
+    }
+}
+
+extension ConfigurationStatus {
+    /// The status with what the files on the disk say now.
+    ///
+    /// - Parameter read: the files as they were when they were last read.
+    package func compared(with files: FilesOnDisk, read: FilesOnDisk?, now: Date = .now) -> ConfigurationStatus {
+        var status = self
+        status.ignoredFiles = files.ignored
+        status.unreadable = files.denied.map { UnreadableFile(path: printable($0.path.utf8), command: $0.command) }
+        status.changed = read.flatMap { files.change(since: $0, now: now.timeIntervalSince1970) }.map {
+            Date(timeIntervalSince1970: $0)
+        }
+        return status
     }
 }
 

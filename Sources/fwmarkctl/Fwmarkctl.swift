@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import API
 import ArgumentParser
+import ConfigurationFile
 import Glibc
+import Rules
 
 /// `fwmarkctl`: what people and scripts type.
 @main
@@ -15,7 +17,9 @@ struct Fwmarkctl: AsyncParsableCommand {
             Exit status: 0 all well, 1 an error, 2 a difference was found (plan), 3 not in sync (status), \
             4 the daemon is not running, 64 wrong usage.
 
-            Example: fwmarkctl check && { fwmarkctl plan || [ $? -eq 2 ]; } && fwmarkctl reload
+            Example:
+              fwmarkctl check && { fwmarkctl plan || [ $? -eq 2 ]; } &&
+                fwmarkctl reload
             """,
         version: "fwmarkctl \(version)",
         groupedSubcommands: [
@@ -27,8 +31,13 @@ struct Fwmarkctl: AsyncParsableCommand {
     )
 
     static func main() async {
+        let words = GlobalOptions.behindCommand(Array(CommandLine.arguments.dropFirst()))
+        if let mistake = mistake(in: words) {
+            StandardError.write(["fwmarkctl: \(mistake)"])
+            Glibc.exit(EX_USAGE)
+        }
         do {
-            var command = try parseAsRoot(GlobalOptions.behindCommand(Array(CommandLine.arguments.dropFirst())))
+            var command = try parseAsRoot(words)
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()
             } else {
@@ -40,5 +49,20 @@ struct Fwmarkctl: AsyncParsableCommand {
         } catch {
             exit(withError: error)
         }
+    }
+    /// What is wrong with the command itself, in one sentence with what to type; nil if there is such a command, or an option that
+    /// stands alone, such as `--help`.
+    static func mistake(in words: [String]) -> String? {
+        let options = ["--config", "--socket", "--no-color", "--json"]
+        guard let first = words.first, !options.contains(where: { first == $0 || first.hasPrefix($0 + "=") }) else {
+            return "the command is missing: fwmarkctl --help lists all, fwmarkctl status shows what the daemon does"
+        }
+        let commands = configuration.groupedSubcommands.flatMap(\.subcommands).map { $0._commandName } + ["help"]
+        guard !first.hasPrefix("-"), !commands.contains(first) else { return nil }
+        let word = printable(String(first.prefix(64)))
+        guard let meant = nearest(first, among: commands) else {
+            return "there is no command \(word): fwmarkctl --help lists all"
+        }
+        return "there is no command \(word): did you mean fwmarkctl \(meant)?"
     }
 }

@@ -95,8 +95,10 @@ final class Answers<Store: RuleStore, Time: Clock>: AnswerSource where Time.Dura
                 return last.status
             }
             let configuration = contents.loaded.configuration
-            let status = contents.status.filled(
+            var status = contents.status.filled(
                 configuration, contents.plan, try snapshots(), Self.virtualServices(configuration))
+            status.configuration = status.configuration.compared(
+                with: FilesOnDisk(of: status.configuration.path), read: contents.files)
             kept = (contents.revision, .now, status)
             return status
         }

@@ -63,10 +63,11 @@ final class RuntimeDirectory: Sendable {
 
     private static func take(_ path: String) throws(Refusal) -> Lock {
         do throws(SystemError) {
+            if let holder = otherUsersHolder(of: path) { throw taken(path, by: holder) }
             let directory = try Directory.own(path, mode: 0o755)
             let lock = try Directory.ownFile("lock", in: directory)
             guard flock(lock.number, LOCK_EX | LOCK_NB) == 0 else {
-                throw SystemError("another fwmarkd (process \(holder(lock))) runs on \(path)", .errno(EWOULDBLOCK))
+                throw taken(path, by: holder(lock))
             }
             // For people; the lock itself is what counts.
             ftruncate(lock.number, 0)
@@ -79,6 +80,19 @@ final class RuntimeDirectory: Sendable {
                 description: isTaken
                     ? "\(error.doing): stop it, or give this one another --runtime-directory" : error.description)
         }
+    }
+
+    private static func taken(_ path: String, by holder: String) -> SystemError {
+        SystemError("another fwmarkd (process \(holder)) runs on \(path)", .errno(EWOULDBLOCK))
+    }
+
+    /// The process of another user that holds the lock there; nil if there is none, or that cannot be known. The directory could not
+    /// be used anyway, but what matters to the superuser who types `fwmarkd` is that the daemon runs already.
+    private static func otherUsersHolder(of path: String) -> String? {
+        guard let lock = try? Descriptor(opening: path + "/lock", O_RDONLY | O_NOFOLLOW | O_NONBLOCK),
+            flock(lock.number, LOCK_SH | LOCK_NB) != 0, errno == EWOULDBLOCK
+        else { return nil }
+        return holder(lock)
     }
 
     private static func holder(_ lock: borrowing Descriptor) -> String {

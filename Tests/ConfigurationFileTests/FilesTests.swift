@@ -44,7 +44,7 @@ struct FilesTests {
             let at = "\(directory)/conf.d/"
             #expect(
                 errors(of: "\(directory)/fwmarkd.yaml") == [
-                    "\(directory)/fwmarkd.yaml:1:1: cannot be read: No such file or directory",
+                    "\(directory)/fwmarkd.yaml:1:1: does not exist: write it (see: man fwmarkd.yaml), or name another with --config",
                     "\(at)10.yaml:3:1: a value is missing",
                     "\(at)20.yaml:1:20: daemon.on-drift: was set at \(at)10.yaml:1:20 already; a setting can be in one file only",
                     "\(at)30.yaml:1:1: cannot be read: it is a directory, not a regular file",
@@ -87,7 +87,7 @@ struct FilesTests {
         }
         #expect(
             errors(of: "no-such-file.yaml") == [
-                "no-such-file.yaml:1:1: cannot be read: No such file or directory"
+                "no-such-file.yaml:1:1: does not exist: write it (see: man fwmarkd.yaml), or name another with --config"
             ])
         #expect(errors(of: "/dev/null").count == 1)
     }
@@ -158,17 +158,17 @@ struct FilesTests {
             return error.errors.map(\.description)
         }
     }
+}
 
-    /// Runs the body with a directory that holds these files, which is gone afterwards.
-    private func withDirectory(_ files: [String: String], _ body: (String) throws -> Void) throws {
-        let directory = FileManager.default.temporaryDirectory.appendingPathComponent("fwmarkd-test-\(UUID().uuidString)")
-        defer { try? FileManager.default.removeItem(at: directory) }
-        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
-        for (name, contents) in files {
-            let file = directory.appendingPathComponent(name)
-            try FileManager.default.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
-            try Data(contents.utf8).write(to: file)
-        }
-        try body(directory.path)
+/// Makes a directory with these files for the body, and removes it.
+func withDirectory(_ files: [String: String], _ body: (String) throws -> Void) throws {
+    let directory = FileManager.default.temporaryDirectory.appendingPathComponent("fwmarkd-test-\(UUID().uuidString)")
+    defer { try? FileManager.default.removeItem(at: directory) }
+    try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+    for (name, contents) in files {
+        let file = directory.appendingPathComponent(name)
+        try FileManager.default.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+        try Data(contents.utf8).write(to: file)
     }
+    try body(directory.path)
 }

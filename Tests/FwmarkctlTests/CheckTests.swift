@@ -60,7 +60,7 @@ struct CheckTests {
         #expect(end.status == 1 && end.output == "")
         #expect(
             end.errorLines == [
-                "\(scratch.path)/none.yaml:1:1: cannot be read: No such file or directory"
+                "\(scratch.path)/none.yaml:1:1: does not exist: write it (see: man fwmarkd.yaml), or name another with --config"
             ])
     }
 }

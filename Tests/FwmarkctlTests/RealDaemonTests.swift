@@ -40,6 +40,23 @@ struct RealDaemonTests {
             #expect(try run("status").output.contains("error    \(file):12:1: nonsense: "))
             #expect(try run("remove").status == 1)
 
+            // What is on the disk is shown as it is now, without a reload.
+            func statusShows(_ text: String) throws -> Bool {
+                // An answer is given again for 200 ms.
+                for _ in 0..<100 { if try run("status").output.contains(text) { return true } }
+                return false
+            }
+            let fragment = try scratch.file("conf.d/web.yml", "")
+            #expect(try statusShows("\(fragment) is not read: its name does not end in .yaml"))
+            #expect(try !run("status").output.contains("the file was changed"))
+            _ = try scratch.file("fwmarkd.yaml", exampleFile)
+            #expect(try statusShows("the file was changed "))
+            let again = try run("reload")
+            #expect(again.status == 0 && again.errors.contains("\(fragment) is not read"))
+            #expect(try !run("status").output.contains("the file was changed"))
+            _ = try scratch.file("conf.d/more.yaml", "services: []")
+            #expect(try statusShows("the file was changed "))
+
             let events = try run("events --json").output.split(separator: "\n")
             let kinds = try events.map { try JSON.decode(Event.self, from: Array($0.utf8)).kind }
             #expect(kinds.contains(.started) && kinds.contains(.applied) && kinds.contains(.reloadRefused))

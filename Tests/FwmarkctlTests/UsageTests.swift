@@ -17,7 +17,6 @@ struct UsageTests {
     @Test(
         "Wrong usage exits 64, says what is wrong on standard error, and prints nothing",
         arguments: [
-            ("frobnicate", "Unexpected argument 'frobnicate'"),
             ("check --frobnicate", "Unknown option '--frobnicate'"),
             ("check --config", "Missing value for '--config"),
             ("render --format nft", "The value 'nft' is invalid for '--format"),
@@ -38,6 +37,29 @@ struct UsageTests {
         #expect(end.status == 64)
         #expect(end.output == "")
         #expect(end.errors.contains(message), "\(end.errors)")
+    }
+
+    @Test(
+        "No command, and one that there is not, are told of in one sentence with what to type",
+        arguments: [
+            ("", "the command is missing: fwmarkctl --help lists all, fwmarkctl status shows what the daemon does"),
+            ("--config f", "the command is missing: fwmarkctl --help lists all, fwmarkctl status shows what the daemon does"),
+            ("relod", "there is no command relod: did you mean fwmarkctl reload?"),
+            ("--config f chekc", "there is no command chekc: did you mean fwmarkctl check?"),
+            ("stats --watch", "there is no command stats: did you mean fwmarkctl status?"),
+            ("frobnicate", "there is no command frobnicate: fwmarkctl --help lists all"),
+            ("\u{1b}[2J", "there is no command \\u{1B}[2J: fwmarkctl --help lists all"),
+        ])
+    func noCommand(_ line: String, _ message: String) throws {
+        let end = try program.run(line)
+        #expect(end.status == 64 && end.output == "")
+        #expect(end.errors == "fwmarkctl: \(message)\n")
+    }
+
+    @Test("What stands alone is no command that is missing", arguments: ["--help", "-h", "--version", "help", "help check"])
+    func alone(_ line: String) throws {
+        let end = try program.run(line)
+        #expect(end.status == 0 && end.errors == "" && end.output != "")
     }
 
     @Test(

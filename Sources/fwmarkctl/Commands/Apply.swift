@@ -14,7 +14,8 @@ struct Apply: AsyncParsableCommand {
 
             Exit status: 0 the kernel has what the file wants, 1 an error.
 
-            Example: fwmarkctl apply --config ./fwmarkd.yaml
+            Example:
+              fwmarkctl apply --config ./fwmarkd.yaml
             """)
 
     @OptionGroup var options: GlobalOptions

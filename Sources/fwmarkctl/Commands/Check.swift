@@ -18,11 +18,12 @@ struct Check: ParsableCommand {
 
             Exit status: 0 no errors, 1 errors.
 
-            Example: fwmarkctl check --config ./fwmarkd.yaml
+            Example:
+              fwmarkctl check --config ./fwmarkd.yaml
 
-            With --with:
+            With --with, the second for Ansible's validate:
               fwmarkctl check --with /tmp/new.yaml
-              fwmarkctl check --with mail.yaml=%s        (for Ansible's validate)
+              fwmarkctl check --with mail.yaml=%s
             """)
 
     @OptionGroup var options: GlobalOptions

@@ -16,7 +16,8 @@ struct DoctorCommand: AsyncParsableCommand {
 
             Exit status: 0 no problem (there may be warnings), 1 problems.
 
-            Example: fwmarkctl doctor --vsftpd-conf /etc/vsftpd.conf
+            Example:
+              fwmarkctl doctor --vsftpd-conf /etc/vsftpd.conf
             """)
 
     @OptionGroup var options: GlobalOptions

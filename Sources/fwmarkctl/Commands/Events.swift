@@ -11,7 +11,8 @@ struct Events: AsyncParsableCommand {
 
             Exit status: 0 printed, 1 an error, 4 the daemon is not running, or went away.
 
-            Example: fwmarkctl events --follow
+            Example:
+              fwmarkctl events --follow
             """)
 
     @OptionGroup var options: GlobalOptions

@@ -19,7 +19,9 @@ struct Explain: ParsableCommand {
 
             Exit status: 0 explained, 1 an error.
 
-            Example: fwmarkctl explain --protocol tcp --source 198.51.100.7:40000 --destination 203.0.113.10:10050
+            Example:
+              fwmarkctl explain --protocol tcp --source 198.51.100.7:40000 \\
+                --destination 203.0.113.10:10050
             """)
 
     @OptionGroup var options: GlobalOptions

@@ -25,7 +25,8 @@ struct Import: AsyncParsableCommand {
 
             Exit status: 0 done, 1 an error, or nothing was adopted.
 
-            Example: fwmarkctl import > fwmarkd.yaml && fwmarkctl check --config ./fwmarkd.yaml
+            Example:
+              fwmarkctl import > fwmarkd.yaml && fwmarkctl check --config ./fwmarkd.yaml
             """)
 
     @OptionGroup var options: GlobalOptions

@@ -13,7 +13,8 @@ struct Metrics: AsyncParsableCommand {
 
             Exit status: 0 printed, 1 an error, 4 the daemon is not running.
 
-            Example: fwmarkctl metrics --doctor
+            Example:
+              fwmarkctl metrics --doctor
             """)
 
     @OptionGroup var options: GlobalOptions

@@ -15,7 +15,8 @@ struct Plan: AsyncParsableCommand {
 
             Exit status: 0 no difference, 2 a difference, 1 an error.
 
-            Example: fwmarkctl plan --config ./fwmarkd.yaml
+            Example:
+              fwmarkctl plan --config ./fwmarkd.yaml
             """)
 
     @OptionGroup var options: GlobalOptions

@@ -10,7 +10,8 @@ struct Reconcile: AsyncParsableCommand {
 
             Exit status: 0 done, 1 an error, 4 the daemon is not running.
 
-            Example: fwmarkctl reconcile
+            Example:
+              fwmarkctl reconcile
             """)
 
     @OptionGroup var options: GlobalOptions

@@ -10,7 +10,8 @@ struct Reload: AsyncParsableCommand {
 
             Exit status: 0 done, 1 errors, 4 the daemon is not running.
 
-            Example: fwmarkctl check && fwmarkctl reload
+            Example:
+              fwmarkctl check && fwmarkctl reload
             """)
 
     @OptionGroup var options: GlobalOptions

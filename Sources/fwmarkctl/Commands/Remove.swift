@@ -18,7 +18,8 @@ struct Remove: AsyncParsableCommand {
 
             Exit status: 0 nothing of fwmarkd's is left, 1 an error, or a daemon is running.
 
-            Example: systemctl stop fwmarkd && fwmarkctl remove
+            Example:
+              systemctl stop fwmarkd && fwmarkctl remove
             """)
 
     @OptionGroup var options: GlobalOptions

@@ -23,7 +23,8 @@ struct Render: ParsableCommand {
 
             Exit status: 0 rendered, 1 an error.
 
-            Example: fwmarkctl render --family ipv4 | iptables-legacy-restore --noflush --test
+            Example:
+              fwmarkctl render --family ipv4 | iptables-legacy-restore --noflush --test
             """)
 
     enum Format: String, CaseIterable, ExpressibleByArgument {

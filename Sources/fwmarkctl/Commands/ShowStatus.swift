@@ -17,7 +17,8 @@ struct ShowStatus: AsyncParsableCommand {
             Exit status: 0 in sync or degraded (the rules in force are in the kernel), 3 not in sync, 4 the daemon is not running \
             or does not answer, 1 an error. With --host the worst of all.
 
-            Example: fwmarkctl status --watch
+            Example:
+              fwmarkctl status --watch
             """)
 
     @OptionGroup var options: GlobalOptions

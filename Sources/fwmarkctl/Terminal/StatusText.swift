@@ -48,7 +48,8 @@ struct StatusText {
         var lines = head
         let configuration = status.configuration
         lines += notes(configuration.errors.map(\.text), "error", style.red, rest: "fwmarkctl check shows all")
-        if let file = configuration.unreadable {
+        // What is refused for it says so already.
+        if let file = configuration.unreadable, !configuration.errors.contains(where: { $0.message.hasSuffix(file.command) }) {
             lines += labelled("error", style.red, "the daemon's user cannot read \(file.path); type: \(file.command)")
         }
         if let changed = configuration.changed {
