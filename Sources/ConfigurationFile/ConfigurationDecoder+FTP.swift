@@ -79,7 +79,7 @@ extension ConfigurationDecoder {
             if text == "masquerade" { return .masquerade }
             if text == "virtual-address" { return .virtualAddress }
             guard let prefix = text.prefix, prefix.length == prefix.family.bitWidth, !text.bytes.contains(UInt8(ascii: "/")) else {
-                throw Refusal("\"\(text.string)\" is neither an address nor masquerade nor virtual-address")
+                throw ValueText.explain(translation: text.string, ["masquerade", "virtual-address"], allowsRange: false)
             }
             return .address(prefix.address)
         }

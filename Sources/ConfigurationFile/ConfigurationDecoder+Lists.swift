@@ -30,71 +30,42 @@ extension ConfigurationDecoder {
         var list = PrefixList()
         let before = draft.errors.count
         let place = events.place
-        places.removeAll(keepingCapacity: true)
-        var index = 0
-        elements { decoder in
-            defer { index += 1 }
-            let place = decoder.events.place
-            let entry = decoder.value(allowsExclusion: true) { (text) throws(Refusal) in
-                if let prefix = text.prefix { return (prefix, false) }
-                if let prefix = text.excluded?.prefix { return (prefix, true) }
-                return try ConfigurationDecoder.prefix(explaining: text)
-            }
-            guard let (prefix, isExcluded) = entry else { return }
+        var places: [PrefixList.Entry] = []
+        elements(exclusions: .allowed) { (text) throws(Refusal) in
+            if let prefix = text.prefix { return (prefix, false) }
+            if let prefix = text.excluded?.prefix { return (prefix, true) }
+            return try ValueText.prefix(explaining: text)
+        } _: { entry, index, place in
+            let (prefix, isExcluded) = entry
             if isExcluded {
                 list.selection.excluded.append(prefix)
             } else {
                 list.selection.included.append(prefix)
-                decoder.places.append(.init(index: index, place: place))
+                places.append(.init(index: index, place: place))
                 if list[prefix.family] == nil { list[prefix.family] = .init(index: index, place: place) }
             }
         }
-        if !list.selection.excluded.isEmpty && draft.errors.count == before { checkExclusions(&list, place) }
+        if !list.selection.excluded.isEmpty && draft.errors.count == before { checkExclusions(&list, places, place) }
         return list
     }
 
     /// Prefixes where there can be no "!".
     mutating func plainPrefixes() -> [Prefix] {
         var prefixes: [Prefix] = []
-        elements { decoder in
-            let prefix = decoder.value(allowsExclusion: true) { (text) throws(Refusal) in
-                if let prefix = text.prefix { return prefix }
-                if text.excluded?.prefix != nil {
-                    throw Refusal(
-                        "\"\(text.string)\": nothing can be excluded here; a service under \"services:\" can have exclusions")
-                }
-                return try ConfigurationDecoder.prefix(explaining: text).0
+        elements { (text) throws(Refusal) in
+            if let prefix = text.prefix { return prefix }
+            if text.excluded?.prefix != nil {
+                throw Refusal("\"\(text.string)\": nothing can be excluded here; a service under \"services:\" can have exclusions")
             }
-            if let prefix { prefixes.append(prefix) }
+            return try ValueText.prefix(explaining: text).0
+        } _: { prefix, _, _ in
+            prefixes.append(prefix)
         }
         return prefixes
     }
 
-    /// Reads what is no prefix, so that the type says why; what is advised keeps the "!".
-    private static func prefix(explaining text: ScalarText) throws(Refusal) -> (Prefix, Bool) {
-        let (body, isExcluded) = text.excluded.map { ($0, true) } ?? (text, false)
-        let string = text.string
-        if string.utf8.contains(UInt8(ascii: ",")) {
-            throw Refusal("several values in one; write a list: \(ConfigurationDecoder.flowList(string))")
-        }
-        do throws(InvalidValue) {
-            return (try Prefix(parsing: body.string), isExcluded)
-        } catch {
-            guard isExcluded else { throw Refusal(error.description) }
-            // Its advice is without the "!".
-            guard let slash = body.string.firstIndex(of: "/"), let length = Int(body.string[body.string.index(after: slash)...]),
-                let address = try? Address(parsing: String(body.string[..<slash])), (0...address.family.bitWidth).contains(length)
-            else {
-                let advice = error.advice.flatMap { $0.hasPrefix("write") ? nil : "; " + $0 } ?? ""
-                throw Refusal("\"\(string)\": \(error.problem)\(advice)")
-            }
-            let wide = Prefix(containing: address, length: length)
-            throw Refusal("\"\(string)\": \(error.problem); write \"!\(wide)\", or \"!\(address)\" for the one address")
-        }
-    }
-
     /// Notes entries that never match because others exclude all of them.
-    private mutating func checkExclusions(_ list: inout PrefixList, _ place: Place) {
+    private mutating func checkExclusions(_ list: inout PrefixList, _ places: [PrefixList.Entry], _ place: Place) {
         let excluded = AddressRanges(list.selection.excluded)
         for (number, prefix) in list.selection.included.enumerated() where excluded.contains(prefix) {
             let entry = places[number]
@@ -120,7 +91,9 @@ extension ConfigurationDecoder {
                     $0.at(.index(entry.index)) {
                         $0.draft.errors.add(
                             entry.place,
-                            "never matches: the \(one.noun) is \(family.words), and no \(other.noun) is \(family.words)")
+                            "never matches: the \(one.noun) is \(family.words), and "
+                                + (other.list.excluded.contains(family)
+                                    ? "every \(family.words) \(other.noun) is excluded" : "no \(other.noun) is \(family.words)"))
                     }
                 }
             }
@@ -139,13 +112,15 @@ extension ConfigurationDecoder {
     mutating func macs() -> Selection<MACAddress> {
         var selection = Selection<MACAddress>()
         let (place, before) = (events.place, draft.errors.count)
-        elements { decoder in
-            let entry = decoder.value(allowsExclusion: true) { (text) throws(Refusal) in
-                let mac = try refusing { () throws(InvalidValue) in try MACAddress(parsing: (text.excluded ?? text).string) }
-                return (mac, text.excluded != nil)
+        elements(exclusions: .allowed) { (text) throws(Refusal) in
+            let body = (text.excluded ?? text).string
+            do throws(InvalidValue) {
+                return (try MACAddress(parsing: body), text.excluded != nil)
+            } catch {
+                throw ValueText.explain(mac: body, error, isExcluded: text.excluded != nil)
             }
-            guard let (mac, isExcluded) = entry else { return }
-            if isExcluded { selection.excluded.append(mac) } else { selection.included.append(mac) }
+        } _: { entry, _, _ in
+            if entry.1 { selection.excluded.append(entry.0) } else { selection.included.append(entry.0) }
         }
         let excluded = Set(selection.excluded)
         if draft.errors.count == before, let never = selection.included.first(where: excluded.contains) {
@@ -158,12 +133,11 @@ extension ConfigurationDecoder {
     mutating func interfaces() -> Selection<InterfacePattern> {
         var selection = Selection<InterfacePattern>()
         let (place, before) = (events.place, draft.errors.count)
-        func one(_ decoder: inout ConfigurationDecoder) {
-            let entry = decoder.value(allowsExclusion: true) { (text) throws(Refusal) in try InterfaceText.parse(text.string) }
-            guard let (pattern, isExcluded) = entry else { return }
-            if isExcluded { selection.excluded.append(pattern) } else { selection.included.append(pattern) }
+        elements(orOne: true, exclusions: .allowed) { (text) throws(Refusal) in
+            try InterfaceText.parse(text.string)
+        } _: { entry, _, _ in
+            if entry.isExcluded { selection.excluded.append(entry.0) } else { selection.included.append(entry.0) }
         }
-        if events.kind == .sequenceStart { elements(one) } else { one(&self) }
         guard draft.errors.count == before, !selection.excluded.isEmpty else { return selection }
         let excluded = NameRanges(selection.excluded)
         if let never = selection.included.first(where: excluded.contains) {
@@ -181,10 +155,10 @@ extension ConfigurationDecoder {
             return
         }
         var numbers: [UInt8] = []
-        elements { decoder in
-            if let number = decoder.value({ (text) throws(Refusal) in try ProtocolText.parse(text.string) }) {
-                numbers.append(number)
-            }
+        elements { (text) throws(Refusal) in
+            try ProtocolText.parse(text.string)
+        } _: { number, _, _ in
+            numbers.append(number)
         }
         traffic.protocols = numbers
     }
@@ -192,14 +166,15 @@ extension ConfigurationDecoder {
     /// Hooks, in the kernel's order.
     mutating func hooks() -> [Hook] {
         var hooks: Set<Hook> = []
-        elements { decoder in
-            let hook = decoder.value { (text) throws(Refusal) in
-                guard let hook = Hook(rawValue: text.string), [.prerouting, .input, .output].contains(hook) else {
-                    throw Refusal("invalid hook \"\(text.string)\": a mark is set in prerouting, input or output")
-                }
-                return hook
+        elements { (text) throws(Refusal) in
+            func hook(_ text: String) -> Hook? {
+                Hook(rawValue: text).flatMap { [.prerouting, .input, .output].contains($0) ? $0 : nil }
             }
-            if let hook { hooks.insert(hook) }
+            if let hook = hook(text.string) { return hook }
+            let meant = hook(text.string.lowercased()).map { "; write \($0)" } ?? ""
+            throw Refusal("invalid hook \"\(text.string)\": a mark is set in prerouting, input or output\(meant)")
+        } _: { hook, _, _ in
+            hooks.insert(hook)
         }
         return hooks.sorted()
     }

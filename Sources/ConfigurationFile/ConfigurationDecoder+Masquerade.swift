@@ -51,10 +51,11 @@ extension ConfigurationDecoder {
     /// Names of services.
     private mutating func references() -> ([String], [Place]) {
         var (names, places): ([String], [Place]) = ([], [])
-        elements { decoder in
-            guard let name = decoder.value({ (text) throws(Refusal) in text.string }) else { return }
+        elements { (text) throws(Refusal) in
+            text.string
+        } _: { name, _, place in
             names.append(name)
-            places.append(decoder.events.place)
+            places.append(place)
         }
         return (names, places)
     }
@@ -68,10 +69,9 @@ extension ConfigurationDecoder {
                 try? Address(parsing: String($0))
             }
             guard let first = halves[0], let last = halves[halves.count - 1] else {
-                throw Refusal(
-                    text == "virtual-address"
-                        ? "virtual-address is for \"active:\" of ftp alone; write an address"
-                        : "\"\(text)\" is neither an address nor a range of addresses nor masquerade nor unchanged")
+                throw text == "virtual-address"
+                    ? Refusal("virtual-address is for \"active:\" of ftp alone; write an address")
+                    : ValueText.explain(translation: text, ["masquerade", "unchanged"], allowsRange: true)
             }
             guard first.family == last.family else { throw Refusal("the range \"\(text)\" begins and ends in different families") }
             guard first <= last else { throw Refusal("the range \"\(text)\" runs backwards; write \(last)-\(first)") }

@@ -95,12 +95,7 @@ extension ConfigurationDecoder {
             draft.errors.add(place, "the service has no traffic: at least one of tcp, udp, sctp and protocols is required")
         }
         guard draft.errors.count == before else { return }
-        if hooks.contains(.output) && !(macs.isEmpty && interfaces.isEmpty) {
-            draft.errors.add(
-                place,
-                "in-interface and source-macs never match in output, where the director's own packets are; write a service of its own, "
-                    + "with the same mark, for output")
-        }
+        if !(macs.isEmpty && interfaces.isEmpty) { checkOutput(hooks, place) }
         if !sources.selection.isEmpty {
             compareFamilies((.key("addresses"), addresses, "address"), (.key("sources"), sources, "source"))
         }
@@ -110,8 +105,16 @@ extension ConfigurationDecoder {
         draft.configuration.services.append(
             Service(
                 name: name, mark: mark, addresses: addresses.selection, traffic: traffic, sources: sources.selection,
-                sourceMACs: macs,
-                inInterfaces: interfaces, hooks: hooks))
+                sourceMACs: macs, inInterfaces: interfaces, hooks: hooks))
         draft.services.append(draft.entry(place, index))
+    }
+
+    /// Notes that the director's own packets come in by no interface and from no sender.
+    private mutating func checkOutput(_ hooks: [Hook], _ place: Place) {
+        guard hooks.contains(.output) else { return }
+        draft.errors.add(
+            place,
+            "in-interface and source-macs never match in output, where the director's own packets are; write a service of its own, "
+                + "with the same mark, for output")
     }
 }

@@ -4,8 +4,10 @@ import Rules
 /// Why a text is not a value of the wanted type.
 struct Refusal: Error {
     let message: String
+    /// Whether it is not to be explained in another way.
+    var isFinal = false
 
-    init(_ message: String) { self.message = message }
+    init(_ message: String, isFinal: Bool = false) { (self.message, self.isFinal) = (message, isFinal) }
 }
 
 /// Passes on what a type's own parser says.
@@ -22,17 +24,17 @@ extension ConfigurationDecoder {
 
     /// Reads a single value.
     mutating func value<Value>(
-        allowsExclusion: Bool = false, _ parse: (ScalarText) throws(Refusal) -> Value
+        exclusions: Exclusions = .none, _ parse: (ScalarText) throws(Refusal) -> Value
     ) -> Value? {
         guard events.kind == .scalar, !events.isNull else {
-            if events.kind == .scalar, refuses(allowsExclusion: allowsExclusion) { return nil }
+            if events.kind == .scalar, refuses(exclusions) { return nil }
             // To YAML "2001:db8::" is a mapping.
             let hint = events.kind == .mappingStart ? "; a value that ends in a colon has to be in quotes" : ""
             noteKind("expected a single value\(hint)")
             skip()
             return nil
         }
-        guard !refuses(allowsExclusion: allowsExclusion) else { return nil }
+        guard !refuses(exclusions) else { return nil }
         do {
             return try parse(events.scalar)
         } catch {
@@ -82,8 +84,9 @@ extension ConfigurationDecoder {
     mutating func choice<Choice: RawRepresentable & CaseIterable>() -> Choice? where Choice.RawValue == String {
         value { (text) throws(Refusal) in
             guard let choice = Choice(rawValue: text.string) else {
+                let meant = Choice(rawValue: text.string.lowercased()).map { "; write \($0.rawValue)" } ?? ""
                 throw Refusal(
-                    "invalid value \"\(text.string)\": it is \(Choice.allCases.map(\.rawValue).joined(separator: " or "))")
+                    "invalid value \"\(text.string)\": it is \(Choice.allCases.map(\.rawValue).joined(separator: " or "))\(meant)")
             }
             return choice
         }
@@ -116,22 +119,23 @@ extension ConfigurationDecoder {
     mutating func ports() -> [PortRange] {
         if events.kind == .scalar, events.scalar == "any", !refuses() { return ConfigurationDecoder.everyPort }
         var ranges: [PortRange] = []
-        elements { decoder in
-            if let range = decoder.port() { ranges.append(range) }
+        let every = "write any, alone and without a list"
+        elements { (text) throws(Refusal) in
+            if let range = text.ports { return range }
+            throw ValueText.explain(ports: text.string, every: every)
+        } _: { range, _, _ in
+            ranges.append(range)
         }
-        return ranges.contains(.all) ? ConfigurationDecoder.everyPort : ranges
+        return ranges.contains { $0 == .all || $0 == PortRange(1, 65535) } ? ConfigurationDecoder.everyPort : ranges
     }
 
     private static let everyPort = [PortRange.all]
 
-    mutating func passivePorts() -> PortRange? { port() }
-
     /// A port or a range; every port there is as `.all`, which needs no match.
-    private mutating func port() -> PortRange? {
+    mutating func passivePorts() -> PortRange? {
         let range = value { (text) throws(Refusal) in
             if let range = text.ports { return range }
-            if text == "any" { throw Refusal("any is written alone, without a list") }
-            return try refusing { () throws(InvalidValue) in try PortRange(parsing: text.string) }
+            throw ValueText.explain(ports: text.string, every: "write 1-65535")
         }
         return range == PortRange(1, 65535) ? .all : range
     }
@@ -139,55 +143,13 @@ extension ConfigurationDecoder {
     /// One port or a list of them. Empty after an error.
     mutating func singlePorts() -> [UInt16] {
         var ports: [UInt16] = []
-        func one(_ decoder: inout ConfigurationDecoder) {
-            let port = decoder.value { (text) throws(Refusal) in
-                if let range = text.ports, range.lower == range.upper { return range.lower }
-                let range = try refusing { () throws(InvalidValue) in try PortRange(parsing: text.string) }
-                throw Refusal("\(range) is a range; it is single ports here")
-            }
-            if let port { ports.append(port) }
+        elements(orOne: true) { (text) throws(Refusal) in
+            guard let range = text.ports else { throw ValueText.explain(ports: text.string, every: "it is single ports here") }
+            if range.lower == range.upper { return range.lower }
+            throw Refusal("\(range) is a range; it is single ports here")
+        } _: { port, _, _ in
+            ports.append(port)
         }
-        if events.kind == .sequenceStart { elements(one) } else { one(&self) }
         return ports
-    }
-
-    // MARK: - Lists
-
-    /// Reads a list with at least one value; the body reads each.
-    mutating func elements(_ body: (inout ConfigurationDecoder) -> Void) {
-        let place = events.place
-        let wanted = events.kind == .sequenceStart ? "" : asList()
-        guard list(wanted, { (decoder, _) in body(&decoder) }) == 0 else { return }
-        draft.errors.add(place, "an empty list; leave the key out, or write a value")
-    }
-
-    /// What to write in place of a single value where a list is wanted.
-    private func asList() -> String {
-        guard events.kind == .scalar, !events.isNull else { return "expected a list" }
-        return "write a list: \(ConfigurationDecoder.flowList(events.scalar.string))"
-    }
-
-    /// The parts of a text as a YAML list in one line.
-    static func flowList(_ text: String) -> String {
-        let isExclusion = text.hasPrefix("!")
-        let parts = text.split { $0 == "," || $0 == " " || $0 == ";" }.map { part in
-            // One "!" before several is meant for all of them.
-            isExclusion && !part.hasPrefix("!") ? "!\(part)" : String(part)
-        }
-        return "[" + parts.filter { $0 != "!" }.map(flowScalar).joined(separator: ", ") + "]"
-    }
-
-    /// The text as YAML takes it in a list in one line: in quotes where it needs them.
-    static func flowScalar(_ text: String) -> String {
-        let isPlain = text.utf8.allSatisfy { byte in
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"),
-                UInt8(ascii: "."), UInt8(ascii: "/"), UInt8(ascii: "+"), UInt8(ascii: "-"), UInt8(ascii: "_"):
-                true
-            default: false
-            }
-        }
-        return isPlain ? text : "\"\(text)\""
     }
 }

@@ -11,6 +11,22 @@ extension Word {
     var text: StaticString { Self.words[rawValue] }
 }
 
+/// Whether values may begin with "!".
+enum Exclusions {
+    /// In lists where that means "everything but".
+    case allowed
+    /// In other lists.
+    case refused
+    /// Where there is one value, and nobody would mean that.
+    case none
+
+    /// What is said of a "!" without quotes.
+    func refusal(_ value: String) -> String {
+        self == .allowed
+            ? "a value that begins with ! has to be in quotes: \"\(value)\"" : "\"\(value)\": nothing can be excluded here"
+    }
+}
+
 /// libyaml's events as a configuration, without anything between them. Everything that is wrong is noted, and reading goes on.
 ///
 /// Each function that reads a value begins at the value's first event and leaves the last one the current event.
@@ -21,8 +37,6 @@ struct ConfigurationDecoder: ~Copyable {
     /// What all files say so far.
     var draft: ConfigurationDraft
     var events: YAMLEvents
-    /// Where the entries of the list of prefixes are that is being read.
-    var places: [PrefixList.Entry] = []
     private var depth = 0
     /// How many errors there were before the current event.
     private var valueErrors = 0
@@ -64,15 +78,16 @@ struct ConfigurationDecoder: ~Copyable {
     mutating func next() -> Bool {
         guard !events.hasEnded else { return false }
         // A text without quotes right before a syntax error is likely to be part of it, and a mapping to go on after it.
+        let isPlain = events.kind == .scalar && events.isPlain
+        let before = isPlain && events.scalar.bytes.contains(UInt8(ascii: ":")) ? (events.scalar.string, events.place) : nil
         let suspect =
-            events.kind == .mappingEnd
-            || (events.kind == .scalar && events.isPlain && events.scalar.bytes.contains(UInt8(ascii: " ")))
+            events.kind == .mappingEnd || before != nil || (isPlain && events.scalar.bytes.contains(UInt8(ascii: " ")))
         if events.advance() {
             valueErrors = draft.errors.count
             return true
         }
         if suspect { draft.errors.truncate(to: valueErrors) }
-        let (place, message) = events.syntaxError()
+        let (place, message) = events.syntaxError(exclusionsHere, after: before)
         draft.errors.add(place, path: "", message)
         return false
     }
@@ -94,11 +109,11 @@ struct ConfigurationDecoder: ~Copyable {
     }
 
     /// Passes over a value, of which it is only noted what is no part of the language at all.
-    mutating func skip() {
+    mutating func skip(_ exclusions: Exclusions = .allowed) {
         switch events.kind {
-        case .scalar, .alias: _ = refuses()
+        case .scalar, .alias: _ = refuses(exclusions)
         case .sequenceStart, .mappingStart:
-            _ = refuses()
+            _ = refuses(exclusions)
             guard enter() else { return }
             defer { depth -= 1 }
             while next(), events.kind != .sequenceEnd, events.kind != .mappingEnd { skip() }
@@ -108,8 +123,7 @@ struct ConfigurationDecoder: ~Copyable {
 
     /// Whether the value is no part of the language: an alias, or something with an anchor or a tag. That is noted.
     ///
-    /// - Parameter allowsExclusion: whether a value may begin with "!" here.
-    mutating func refuses(allowsExclusion: Bool = true) -> Bool {
+    mutating func refuses(_ exclusions: Exclusions = .allowed) -> Bool {
         if events.kind == .alias {
             draft.errors.add(events.place, "an alias (*…); aliases are not part of the language")
             return true
@@ -118,23 +132,31 @@ struct ConfigurationDecoder: ~Copyable {
             if events.hasAnchor {
                 draft.errors.add(events.place, "an anchor (&…); anchors are not part of the language")
             }
-            if let tag = events.tag { refuse(tag: tag, allowsExclusion) }
+            if let tag = events.tag { refuse(tag: tag, exclusions) }
             return true
         }
         guard events.kind == .scalar, events.isAfterExclamation() else { return false }
-        refuse(tag: "!", allowsExclusion)
+        refuse(tag: "!", exclusions)
         return true
     }
 
-    private mutating func refuse(tag: String, _ allowsExclusion: Bool) {
+    private mutating func refuse(tag: String, _ exclusions: Exclusions) {
         let value = events.kind == .scalar ? events.scalar.string : ""
         // A tag before a text is one; a "!" or a word with it and nothing after is meant as "everything but".
-        let isExclusion = allowsExclusion && !tag.hasPrefix("!!") && (tag == "!" || value.isEmpty)
+        let isExclusion = exclusions != .none && !tag.hasPrefix("!!") && (tag == "!" || value.isEmpty)
         draft.errors.add(
             events.place,
-            isExclusion
-                ? "a value that begins with ! has to be in quotes: \"\(tag)\(value)\""
-                : "a tag (\(tag)); tags are not part of the language")
+            isExclusion ? exclusions.refusal("\(tag)\(value)") : "a tag (\(tag)); tags are not part of the language")
+    }
+
+    /// Whether values that begin with "!" may be where something was read, as far as the way to it tells.
+    private var exclusionsHere: Exclusions {
+        let keys = draft.errors.path.compactMap { if case .key(let key) = $0 { "\(key)" } else { nil } }
+        switch keys.last {
+        case "sources", "destinations", "source-macs", "in-interface", "out-interface": return .allowed
+        case "addresses": return keys.first == "services" ? .allowed : .refused
+        default: return keys.isEmpty ? .allowed : .refused
+        }
     }
 
     mutating func at<Result>(_ step: ErrorList.Step, _ body: (inout ConfigurationDecoder) -> Result) -> Result {
@@ -188,7 +210,7 @@ struct ConfigurationDecoder: ~Copyable {
             return !events.hasEnded
         }
         if let key = words.find(events.scalar) {
-            guard next() else { return false }
+            guard at(.key(key.text), { $0.next() }) else { return false }
             if let line = words.line(of: key) {
                 draft.errors.path.append(.key(key.text))
                 draft.errors.add(place, "duplicate key; the first is in line \(line)")

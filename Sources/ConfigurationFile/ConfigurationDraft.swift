@@ -142,13 +142,21 @@ struct ConfigurationDraft {
             let (entry, path) = place(shadow.later)
             let earlier = translations[shadow.earlier]
             let isBothFTP = shadow.later < translating.count && shadow.earlier < translating.count
+            let help: String
+            if isBothFTP {
+                help =
+                    "what helps: \"to: virtual-address\" in both, or for each virtual address real servers or a data-port of its own"
+            } else if shadow.earlier < translating.count {
+                help = "leave it out: the translations of ftp come first"
+            } else if ShadowedTranslations.isEither(shadow, of: translations, configuration.allServices) {
+                help = "leave one of them out"
+            } else {
+                help = "put it before that one, or leave it out"
+            }
             errors.keep(
                 position(entry), path: path,
                 "never decides: \"\(earlier.name)\" at \(position(place(shadow.earlier).entry)) takes all its packets and "
-                    + "translates them to something else; "
-                    + (isBothFTP
-                        ? "what helps: \"to: virtual-address\" in both, or for each virtual address real servers or a data-port of its own"
-                        : "put it before that one, or leave it out"))
+                    + "translates them to something else; \(help)")
         }
     }
 }

@@ -7,26 +7,34 @@ enum InterfaceText {
     static func parse(_ text: String) throws(Refusal) -> (InterfacePattern, isExcluded: Bool) {
         let isExcluded = text.utf8.first == UInt8(ascii: "!")
         let name = isExcluded ? String(decoding: text.utf8.dropFirst().drop { $0 == UInt8(ascii: " ") }, as: UTF8.self) : text
-        guard !name.utf8.contains(where: { ",;*?[]".utf8.contains($0) }) && !name.utf8.contains(UInt8(ascii: " ")) else {
-            throw explain(text, name, isExcluded)
+        guard !name.utf8.contains(where: { ",;*?[]|&%@: ".utf8.contains($0) }) else {
+            throw explain(name, isExcluded)
         }
         return (try refusing { () throws(InvalidValue) in try InterfacePattern(parsing: name) }, isExcluded)
     }
 
     /// Why that is no name, and what was meant by it.
-    private static func explain(_ text: String, _ name: String, _ isExcluded: Bool) -> Refusal {
-        let sign = isExcluded ? "!" : ""
-        if name.utf8.last == UInt8(ascii: "*"), let pattern = try? InterfacePattern(parsing: String(name.dropLast()) + "+"),
-            !name.dropLast().utf8.contains(where: { ",;*?[] +".utf8.contains($0) })
-        {
-            let advice = isExcluded ? "\"!\(pattern)\"" : "\(pattern)"
-            return Refusal("no interface can have the name \"\(name)\"; write \(advice) for all that begin with \(pattern.name)")
+    private static func explain(_ name: String, _ isExcluded: Bool) -> Refusal {
+        let problem = "no interface can have the name \"\(name)\""
+        func advice(_ pattern: InterfacePattern) -> String { isExcluded ? "\"!\(pattern)\"" : "\(pattern)" }
+        if name.utf8.last == UInt8(ascii: "*"), let pattern = plain(String(name.dropLast()) + "+") {
+            return Refusal("\(problem); write \(advice(pattern)) for all that begin with \(pattern.name)")
         }
-        let parts = name.split { ",; ".contains($0) }
-        let isList = parts.count > 1 && parts.allSatisfy { (try? InterfaceText.parse(String($0))) != nil }
-        return Refusal(
-            "no interface can have the name \"\(name)\""
-                + (isList ? "; write a list: \(ConfigurationDecoder.flowList(sign + parts.joined(separator: ",")))" : ""))
+        // What ip shows: "eth0@if5" is eth0, "eth0:1" the label of an address of eth0.
+        for sign: Character in ["@", ":"] {
+            guard let end = name.firstIndex(of: sign), let pattern = plain(String(name[..<end])), !pattern.isPrefix else {
+                continue
+            }
+            return Refusal("\(problem); write \(advice(pattern))")
+        }
+        // "eth 0" is no list.
+        let isBroken = name.split { ",; ".contains($0) }.dropFirst().contains { $0.utf8.allSatisfy { (0x30...0x39).contains($0) } }
+        return Refusal(problem, isFinal: isBroken)
+    }
+
+    /// The pattern of a text without anything that only looks like a name.
+    private static func plain(_ text: String) -> InterfacePattern? {
+        text.utf8.contains { ",;*?[]|&%@: ".utf8.contains($0) } ? nil : try? InterfacePattern(parsing: text)
     }
 }
 
@@ -41,13 +49,18 @@ enum ProtocolText {
 
     /// A name or a number.
     static func parse(_ text: String) throws(Refusal) -> UInt8 {
-        if let transport = TransportProtocol(rawValue: text) ?? UInt8(text).flatMap({ TransportProtocol(number: $0) }) {
+        if let transport = TransportProtocol(rawValue: text.lowercased()) ?? UInt8(text).flatMap({ TransportProtocol(number: $0) })
+        {
             throw Refusal("\(text) has ports; write \"\(transport): any\" for all of it")
         }
         if let number = numbers[text] { return number }
-        if text == "any" || text == "0" { throw Refusal("every protocol is \"protocols: any\", without a list") }
+        if ["any", "0", "all", "ip", "*"].contains(text.lowercased()) {
+            throw Refusal("every protocol is \"protocols: any\", without a list")
+        }
         guard let number = UInt8(text), "\(number)" == text else {
-            throw Refusal("invalid protocol \"\(text)\": it is a name like esp, ah, gre, icmp, or a number from 1 to 255")
+            let meant = numbers[text.lowercased()] == nil ? "" : "; write \(text.lowercased())"
+            if text.hasPrefix("!") { throw Refusal("\"\(text)\": nothing can be excluded here") }
+            throw Refusal("invalid protocol \"\(text)\": it is a name like esp, ah, gre, icmp, or a number from 1 to 255\(meant)")
         }
         return number
     }

@@ -3,6 +3,9 @@
 ///
 /// Near means: at most a third of the letters have to be added, dropped, changed or swapped with their neighbour.
 func nearest(_ key: String, _ known: [StaticString]) -> Int? {
+    // As other programs write words: "in_interface", "TCP", "ports".
+    let key = key.utf8.count > 64 ? key : key.lowercased().replacing("_", with: "-")
+    if let word = otherWords[key], let index = known.firstIndex(where: { "\($0)" == word }) { return index }
     var best: (index: Int, distance: Int)?
     let letters = Array(key.utf8.prefix(64))
     for (index, word) in known.enumerated() {
@@ -40,3 +43,11 @@ private func editDistance(_ left: [UInt8], _ right: UnsafeBufferPointer<UInt8>) 
     }
     return previous[right.count]
 }
+
+/// What people call things who know them from elsewhere.
+private let otherWords = [
+    "port": "tcp", "ports": "tcp", "tcp-port": "tcp", "tcp-ports": "tcp", "udp-port": "udp", "udp-ports": "udp", "dport": "tcp",
+    "sport": "tcp", "vip": "addresses", "vips": "addresses", "virtual-address": "addresses", "virtual-addresses": "addresses",
+    "ip": "addresses", "fwmark": "mark", "realservers": "real-servers", "mac": "source-macs", "macs": "source-macs",
+    "dst": "destinations", "src": "sources", "snat": "masquerade", "nat": "masquerade",
+]

@@ -40,6 +40,12 @@ package struct ShadowedTranslations {
         }
     }
 
+    /// Whether of these two, each alone with the other, neither decides where it is the later one.
+    static func isEither(_ shadow: ShadowedTranslation, of translations: [Masquerade], _ services: [Service]) -> Bool {
+        let (later, earlier) = (translations[shadow.later], translations[shadow.earlier])
+        return [[earlier, later], [later, earlier]].allSatisfy { !find(in: $0, services: services).isEmpty }
+    }
+
     /// Those of a configuration, FTP among them.
     static func find(in configuration: Configuration) -> [ShadowedTranslation] {
         // Mostly all of them masquerade.

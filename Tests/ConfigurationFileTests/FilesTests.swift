@@ -45,7 +45,7 @@ struct FilesTests {
             #expect(
                 errors(of: "\(directory)/fwmarkd.yaml") == [
                     "\(directory)/fwmarkd.yaml:1:1: does not exist: write it (see: man fwmarkd.yaml), or name another with --config",
-                    "\(at)10.yaml:3:1: a value is missing",
+                    "\(at)10.yaml:3:1: a list or a mapping is not closed, or its last value is missing",
                     "\(at)20.yaml:1:20: daemon.on-drift: was set at \(at)10.yaml:1:20 already; a setting can be in one file only",
                     "\(at)30.yaml:1:1: cannot be read: it is a directory, not a regular file",
                     "\(at)40.yaml:2:21: services[0].mark: invalid mark 0: packets without a mark have it; marks are 1 to 4294967295",

@@ -11,7 +11,7 @@ struct NearestKeyTests {
         "A key that is a slip away is found",
         arguments: [
             ("nmae", "name"), ("Mark", "mark"), ("marks", "mark"), ("adresses", "addresses"), ("address", "addresses"),
-            ("tpc", "tcp"),
+            ("tpc", "tcp"), ("TCP", "tcp"), ("ports", "tcp"), ("vip", "addresses"),
             ("interface", "in-interface"), ("in_interface", "in-interface"), ("passive-port", "passive-ports"),
             ("passiveports", "passive-ports"),
         ])
@@ -21,7 +21,7 @@ struct NearestKeyTests {
 
     @Test(
         "For a key that is like none no guess is made",
-        arguments: ["", "port", "protocol", "x", String(repeating: "mark", count: 100)])
+        arguments: ["", "poet", "protocol", "x", String(repeating: "mark", count: 100)])
     func far(_ key: String) {
         #expect(nearest(key, NearestKeyTests.keys) == nil)
     }

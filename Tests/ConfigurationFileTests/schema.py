@@ -40,6 +40,7 @@ BEYOND = {
     "services that are none",
     "FTP over the same real servers, to different addresses",
     "a translation that two others take together",
+    "translations that never decide, and what helps",
     "two marks by a protocol, and by every packet",
     "two marks, one in prerouting and one in input",
 }

@@ -18,10 +18,10 @@ struct CheckTests {
         let file = try scratch.file("fwmarkd.yaml", exampleFile)
         let end = try program.run(["check", "--config", file])
         #expect(end.status == 0 && end.errors == "")
-        #expect(end.output.hasPrefix("\(file): right; 1 FTP service, 1 service, 0 masquerades in 5 rules; sha256 "))
+        #expect(end.output.hasPrefix("\(file): OK (5 rules): 1 FTP service, 1 service, 0 masquerades; sha256 "))
         _ = try scratch.file("conf.d/10.yaml", "services:\n  - {name: dns, mark: 53, addresses: [192.0.2.1], udp: [53]}\n")
         let both = try program.run(["check", "--config", file]).output
-        #expect(both.hasPrefix("\(file): right, with 1 file of conf.d; 1 FTP service, 2 services, 0 masquerades in 6 rules;"))
+        #expect(both.hasPrefix("\(file): OK (6 rules), with 1 file of conf.d: 1 FTP service, 2 services, 0 masquerades;"))
     }
 
     @Test("Every error is a line of its own on standard error, and the status is 1")

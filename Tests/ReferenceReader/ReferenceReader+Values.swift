@@ -176,7 +176,7 @@ extension ReferenceReader {
             func one(_ reader: inout ReferenceReader, _ node: ReferenceNode) {
                 let entry = reader.value(node) { text -> (InterfacePattern, Bool)? in
                     let (body, isExcluded) = ReferenceReader.split(text)
-                    guard !body.utf8.contains(where: { ",;*?[] ".utf8.contains($0) }) else { return nil }
+                    guard !body.utf8.contains(where: { ",;*?[]|&%@: ".utf8.contains($0) }) else { return nil }
                     return (try? InterfacePattern(parsing: body)).map { ($0, isExcluded) }
                 }
                 guard let (pattern, isExcluded) = entry else { return }

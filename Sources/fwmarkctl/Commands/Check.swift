@@ -75,8 +75,9 @@ struct Check: ParsableCommand {
                 HumanText.count($0 ?? 0, $1)
             }
             let further = (files?.count ?? 1) - 1
-            return "\(file): right" + (further > 0 ? ", with \(HumanText.count(further, "file")) of conf.d" : "")
-                + "; \(parts.joined(separator: ", ")) in \(HumanText.count(rules ?? 0, "rule")); sha256 \(sha256 ?? "")\n"
+            return "\(file): OK (\(HumanText.count(rules ?? 0, "rule")))"
+                + (further > 0 ? ", with \(HumanText.count(further, "file")) of conf.d" : "")
+                + ": \(parts.joined(separator: ", ")); sha256 \(sha256 ?? "")\n"
         }
     }
 }

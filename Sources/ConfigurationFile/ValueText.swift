@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import Rules
+
+/// Values as people write them who know them from elsewhere, and how they are written here.
+enum ValueText {
+    // MARK: - Ports
+
+    /// Why that is no port and no range of ports.
+    static func explain(ports text: String, every: String) -> Refusal {
+        if ["any", "all", "*", "0-65535", "0:65535"].contains(text.lowercased()) {
+            return Refusal("\"\(text)\" is every port; \(every)")
+        }
+        if text.hasPrefix("!"), let range = try? PortRange(parsing: String(text.dropFirst())) {
+            let rest = [(1, Int(range.lower) - 1), (Int(range.upper) + 1, 65535)].filter { $0.0 <= $0.1 }
+            return Refusal(
+                "nothing can be excluded here; the other ports are "
+                    + rest.map { $0.0 == $0.1 ? "\($0.0)" : "\($0.0)-\($0.1)" }.joined(separator: ", "))
+        }
+        var dashed = text
+        for other in [":", "..", "–", " - ", " to "] { dashed = dashed.replacing(other, with: "-", maxReplacements: 1) }
+        if dashed.hasSuffix("-") { dashed += "65535" }
+        if dashed.hasPrefix("-") { dashed = "1" + dashed }
+        let error: InvalidValue
+        do throws(InvalidValue) {
+            _ = try PortRange(parsing: text)
+            return Refusal("\"\(text)\" cannot be written here")
+        } catch let found {
+            error = found
+        }
+        if dashed != text, let range = try? PortRange(parsing: dashed) { return Refusal("\(error.problem); write \(range)") }
+        return Refusal(error.description)
+    }
+
+    // MARK: - Addresses
+
+    /// Reads what is no prefix, so that the type says why; what is advised keeps the "!".
+    static func prefix(explaining text: ScalarText) throws(Refusal) -> (Prefix, Bool) {
+        let (body, isExcluded) = text.excluded.map { ($0, true) } ?? (text, false)
+        let (string, sign) = (body.string, isExcluded ? "!" : "")
+        func advice(_ prefixes: [Prefix]) -> String {
+            "write "
+                + prefixes.map { isExcluded || $0.family == .ipv6 ? "\"\(sign)\($0.shortText)\"" : $0.shortText }.joined(
+                    separator: ", ")
+        }
+        let error: InvalidValue
+        do throws(InvalidValue) {
+            return (try Prefix(parsing: string), isExcluded)
+        } catch let found {
+            error = found
+        }
+        let problem = (isExcluded ? "\"\(text.string)\": " : "") + error.problem
+        if string.isEmpty { throw Refusal("\"\(text.string)\" is no address") }
+        if ["any", "all", "*"].contains(string) { throw Refusal("\(problem); every address is 0.0.0.0/0 and \"::/0\"") }
+        if let prefixes = otherwise(string) { throw Refusal("\(problem); \(advice(prefixes))") }
+        guard isExcluded else { throw Refusal(error.description) }
+        // The type's advice is without the "!".
+        guard let slash = string.firstIndex(of: "/"), let length = Int(string[string.index(after: slash)...]),
+            let address = try? Address(parsing: String(string[..<slash])), (0...address.family.bitWidth).contains(length)
+        else { throw Refusal(problem + (error.advice.flatMap { $0.hasPrefix("write") ? nil : "; " + $0 } ?? "")) }
+        let wide = Prefix(containing: address, length: length)
+        throw Refusal("\(problem); write \"!\(wide)\", or \"!\(address)\" for the one address")
+    }
+
+    /// What other ways of writing addresses mean: a range, a netmask, brackets, an IPv4-mapped address.
+    private static func otherwise(_ text: String) -> [Prefix]? {
+        if text.hasPrefix("["), text.hasSuffix("]") {
+            return (try? Prefix(parsing: String(text.dropFirst().dropLast()))).map { [$0] }
+        }
+        if text.hasPrefix("::ffff:") { return (try? Prefix(parsing: String(text.dropFirst(7)))).map { [$0] } }
+        let mask = text.split(separator: "/", omittingEmptySubsequences: false)
+        if mask.count == 2, let address = try? Address(parsing: String(mask[0])), address.family == .ipv4,
+            let bits = (try? Address(parsing: String(mask[1]))).map({ UInt32(truncatingIfNeeded: $0.bits) }),
+            bits.leadingZeroBitCount == 0 || bits == 0, (~bits & (~bits &+ 1)) == 0
+        {
+            let prefix = Prefix(containing: address, length: bits.nonzeroBitCount)
+            return prefix.address == address ? [prefix] : nil
+        }
+        let ends = text.split(separator: "-", omittingEmptySubsequences: false).map { try? Address(parsing: String($0)) }
+        guard ends.count == 2, let first = ends[0], let last = ends[1], first.family == last.family, first <= last else {
+            return nil
+        }
+        return prefixes(first, last)
+    }
+
+    /// The prefixes from one address to another; nil if there are more than eight.
+    private static func prefixes(_ first: Address, _ last: Address) -> [Prefix]? {
+        var found: [Prefix] = []
+        var next = first
+        while true {
+            var length = next.family.bitWidth
+            while length > 0 {
+                let wider = Prefix(containing: next, length: length - 1)
+                guard wider.address == next, wider.last <= last else { break }
+                length -= 1
+            }
+            let prefix = Prefix(containing: next, length: length)
+            found.append(prefix)
+            if prefix.last == last { return found }
+            if found.count == 8 { return nil }
+            next = Address(family: next.family, bits: prefix.last.bits + 1)
+        }
+    }
+
+    // MARK: - MAC addresses
+
+    /// Why that is no MAC address.
+    static func explain(mac text: String, _ error: InvalidValue, isExcluded: Bool) -> Refusal {
+        let groups = text.split { ":-.".contains($0) }.map(String.init)
+        var digits = ""
+        for group in groups where group.utf8.allSatisfy({ isHexadecimal($0) }) {
+            let width = groups.count == 3 ? 4 : 2
+            digits += String(repeating: "0", count: max(0, width - group.utf8.count)) + group
+        }
+        guard groups.count == 6 || groups.count == 3, digits.utf8.count == 12 else { return Refusal(error.description) }
+        let bytes = stride(from: 0, to: 12, by: 2).map { digits.lowercased().dropFirst($0).prefix(2) }
+        return Refusal("\(error.problem); write \"\(isExcluded ? "!" : "")\(bytes.joined(separator: ":"))\"")
+    }
+
+    private static func isHexadecimal(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "f"), UInt8(ascii: "A")...UInt8(ascii: "F"):
+            true
+        default: false
+        }
+    }
+
+    // MARK: - Translations
+
+    /// Why that is nothing that a source can be translated to.
+    ///
+    /// - Parameter words: what can be written beside an address.
+    static func explain(translation text: String, _ words: [String], allowsRange: Bool) -> Refusal {
+        let kinds = ["an address"] + (allowsRange ? ["a range of addresses"] : []) + words
+        let problem = "\"\(text)\" is neither \(kinds.joined(separator: " nor "))"
+        if let word = words.first(where: { $0 == text.lowercased() }) { return Refusal("\(problem); write \(word)") }
+        if let prefix = try? Prefix(parsing: text), allowsRange || prefix.address == prefix.last {
+            return Refusal("\(problem); write \(prefix.address)" + (prefix.address == prefix.last ? "" : "-\(prefix.last)"))
+        }
+        let ends = text.replacing(" ", with: "").split(separator: "-", omittingEmptySubsequences: false).map(String.init)
+        guard allowsRange, ends.count == 2, let first = try? Address(parsing: ends[0]) else { return Refusal(problem) }
+        // The last number alone: 203.0.113.1-9.
+        let head = ends[0].lastIndex(of: ".").map { ends[0][...$0] } ?? ""
+        for end in [ends[1], head + ends[1]] {
+            guard let last = try? Address(parsing: end), last.family == first.family, first <= last else { continue }
+            return Refusal("\(problem); write \(first)-\(last)")
+        }
+        return Refusal(problem)
+    }
+}
+
+extension Prefix {
+    /// As short as it can be written: an address without its length.
+    fileprivate var shortText: String { length == family.bitWidth ? "\(address)" : "\(self)" }
+}
