@@ -45,10 +45,11 @@ let package = Package(
 
         // The rooms, in the order in which data flows (docs/architecture.md).
         .target(name: "CStart"),
-        .target(name: "SystemCalls"),
+        .target(name: "CMemory"),
+        .target(name: "SystemCalls", dependencies: ["CMemory"]),
         .target(name: "Rules"),
         .target(name: "ConfigurationFile", dependencies: ["Rules", "SystemCalls", "CYAML", "CDigest"]),
-        .target(name: "Planner", dependencies: ["Rules", "ConfigurationFile"]),
+        .target(name: "Planner", dependencies: ["Rules", "ConfigurationFile", "SystemCalls"]),
         .target(name: "Netfilter", dependencies: ["Rules", "SystemCalls", "CNetfilter"]),
         .target(name: "Reconciler", dependencies: ["Rules", "Netfilter"]),
         .target(name: "Judge", dependencies: ["Rules"]),

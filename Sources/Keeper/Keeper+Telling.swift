@@ -65,7 +65,7 @@ extension Keeper {
         reportedError = message
     }
 
-    func recordDrift(_ changes: [Change], _ trigger: Trigger) {
+    func recordDrift(_ changes: Changes, _ trigger: Trigger) {
         reportedDrift = changes
         let count = "\(changes.count) place\(changes.count == 1 ? "" : "s")"
         var writer = lastWriter.flatMap { $0.time.duration(to: clock.now) < .seconds(2) ? $0.writer : nil }
@@ -91,7 +91,7 @@ extension Keeper {
             milliseconds: board.contents.status.lastReconcile?.milliseconds ?? 0, sha256: inForce.sha256)
     }
 
-    func lines(_ changes: [Change]) -> [String] { changes.prefix(Event.lineLimit).map(\.line) }
+    func lines(_ changes: Changes) -> [String] { changes.prefix(Event.lineLimit).map(\.line) }
 
     func note(error message: String) {
         log.error("\(printable(message))")

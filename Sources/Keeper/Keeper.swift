@@ -46,7 +46,7 @@ package actor Keeper<Store: RuleStore, Time: Clock> where Time.Duration == Durat
     var savedDigest: String?
     var isReady = false
     /// The drift that was reported last; empty when the kernel is right.
-    var reportedDrift: [Change] = []
+    var reportedDrift = Changes()
     /// The error that was reported last; nil when the last attempt was good.
     var reportedError: String?
     /// What is wrong and stays so until it is put right, by what it is about.

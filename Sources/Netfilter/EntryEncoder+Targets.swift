@@ -41,7 +41,11 @@ extension EntryEncoder {
 
     /// The same for a chain.
     private mutating func append(jumpTo chain: ChainName) throws(NetfilterError) {
-        let data = try appendHeader("", revision: 0, dataSize: MemoryLayout<CInt>.size)
+        try put(chain, at: try appendHeader("", revision: 0, dataSize: MemoryLayout<CInt>.size))
+    }
+
+    /// Writes where a jump leads, whose data begin at the offset.
+    func put(_ chain: ChainName, at data: Int) throws(NetfilterError) {
         guard let image else {
             // The name ends with a NUL.
             let name = data - EntryLayout.headerSize + EntryLayout.headerName

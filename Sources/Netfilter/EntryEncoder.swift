@@ -15,6 +15,8 @@ struct EntryEncoder: ~Copyable {
     let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: EntryEncoder.room, alignment: 16)
     /// How long the entry is.
     private(set) var count = 0
+    /// The rule whose entry it is; nil where it is of no use for the next one.
+    private(set) var last: Rule?
 
     /// Room for the longest entry that is made of words.
     private static let room = 8192
@@ -81,6 +83,13 @@ struct EntryEncoder: ~Copyable {
     // MARK: - The entry itself
 
     private mutating func encode(_ rule: borrowing Rule) throws(NetfilterError) {
+        if try encodeOverLast(rule) { return }
+        last = nil
+        try encodeWhole(rule)
+        last = copy rule
+    }
+
+    private mutating func encodeWhole(_ rule: borrowing Rule) throws(NetfilterError) {
         clear(0..<layout.size)
         count = layout.size
         try put(rule.match.source, at: layout.source, mask: layout.sourceMask, inverted: EntryLayout.sourceInverted)
@@ -168,7 +177,7 @@ struct EntryEncoder: ~Copyable {
         put(addressBits: address.bits, at: offset)
     }
 
-    private func put(addressBits bits: UInt128, at offset: Int) {
+    func put(addressBits bits: UInt128, at offset: Int) {
         if layout.family == .ipv4 {
             put(UInt32(truncatingIfNeeded: bits).bigEndian, at: offset)
         } else {

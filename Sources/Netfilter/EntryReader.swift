@@ -56,9 +56,22 @@ struct EntryReader {
     ///
     /// - Throws: `malformed` when a size or an offset leads out of the entry or of the table.
     init(_ bytes: [UInt8], at start: Int, _ layout: EntryLayout) throws(NetfilterError) {
-        guard start >= 0, start + layout.size <= bytes.count else { throw .malformed("an entry's head passes the end", start) }
+        _ = try EntryReader.check(bytes.span.bytes, at: start, layout)
         self.init(checked: bytes, at: start, layout)
-        guard end <= bytes.count, targetStart >= start + layout.size, targetStart + EntryLayout.headerSize <= end else {
+    }
+
+    /// Where the target of the entry at `start` begins, and where the entry ends.
+    ///
+    /// - Throws: `malformed` when a size or an offset leads out of the entry or of the table.
+    static func check(
+        _ bytes: borrowing RawSpan, at start: Int, _ layout: EntryLayout
+    ) throws(NetfilterError) -> (targetStart: Int, end: Int) {
+        guard start >= 0, start + layout.size <= bytes.byteCount else {
+            throw .malformed("an entry's head passes the end", start)
+        }
+        let targetStart = start + Int(bytes.load(UInt16.self, at: start + layout.targetOffset))
+        let end = start + Int(bytes.load(UInt16.self, at: start + layout.nextOffset))
+        guard end <= bytes.byteCount, targetStart >= start + layout.size, targetStart + EntryLayout.headerSize <= end else {
             throw .malformed("an entry's offsets \(targetStart - start) and \(end - start) do not fit", start)
         }
         var offset = start + layout.size
@@ -74,6 +87,7 @@ struct EntryReader {
         guard size >= EntryLayout.headerSize, size <= end - targetStart else {
             throw .malformed("a target of \(size) bytes in room of \(end - targetStart)", start)
         }
+        return (targetStart, end)
     }
 
     // MARK: - Names
@@ -122,10 +136,18 @@ struct EntryReader {
         return bytes.load(Int32.self, at: target.data)
     }
 
-    /// The name in an ERROR target, which heads a chain that is not built in and ends the table.
-    var errorName: ArraySlice<UInt8>? {
-        guard hasName(target, "ERROR"), target.dataSize >= Int(XT_FUNCTION_MAXNAMELEN) else { return nil }
-        return bytes[target.data..<target.data + Int(XT_FUNCTION_MAXNAMELEN)]
+    /// The name in the ERROR target at `targetStart`, which heads a chain that is not built in and ends the table; nil for any other
+    /// target.
+    static func errorName(_ bytes: borrowing RawSpan, target targetStart: Int) -> ChainName? {
+        let name: StaticString = "ERROR"
+        let start = targetStart + EntryLayout.headerName
+        // With the NUL.
+        for index in 0...name.utf8CodeUnitCount
+        where bytes.load(UInt8.self, at: start + index) != (name.utf8Start + index).pointee { return nil }
+        let size = Int(bytes.load(UInt16.self, at: targetStart)) - EntryLayout.headerSize
+        guard size >= Int(XT_FUNCTION_MAXNAMELEN) else { return nil }
+        let data = targetStart + EntryLayout.headerSize
+        return bytes.extracting(data..<data + Int(XT_FUNCTION_MAXNAMELEN)).withUnsafeBytes { ChainName($0) }
     }
 
     /// The address at an offset within the entry or its parts.
@@ -209,7 +231,14 @@ struct EntryReader {
 extension [UInt8] {
     /// The value at the offset in the machine's byte order; traps outside the array.
     func load<Value: BitwiseCopyable>(_ type: Value.Type, at offset: Int) -> Value {
-        span.bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: type)
+        span.bytes.load(type, at: offset)
+    }
+}
+
+extension RawSpan {
+    /// The value at the offset in the machine's byte order; traps outside the bytes.
+    func load<Value: BitwiseCopyable>(_ type: Value.Type, at offset: Int) -> Value {
+        unsafeLoadUnaligned(fromByteOffset: offset, as: type)
     }
 }
 

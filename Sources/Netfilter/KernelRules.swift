@@ -43,6 +43,15 @@ package struct KernelRules: RandomAccessCollection, Sendable {
         }
     }
 
+    /// What the rule of that number has seen.
+    package func counters(of index: Int) -> Counters {
+        switch storage {
+        case .entries(let image, let entries): image.counters(entries.lowerBound + index)
+        case .rules: Counters()
+        case .values(let rules): rules[index].counters
+        }
+    }
+
     /// The numbers of the rules that lead into a chain of ours, matching or not.
     package var leadingIntoOurChains: [Int] {
         guard case .entries(let image, let entries) = storage else {
@@ -54,7 +63,7 @@ package struct KernelRules: RandomAccessCollection, Sendable {
     /// The chains that rules lead to.
     package var targets: [ChainName] {
         guard case .rules(let rules) = storage else { return compactMap(\.content.chain) }
-        return rules.compactMap(\.target.chain)
+        return rules.compactMap { $0.target.chain }
     }
 
     /// How many rules at the beginning, and how many of the rest at the end, say the same in both lists; counters do not matter.

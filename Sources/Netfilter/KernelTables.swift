@@ -2,6 +2,7 @@
 import CNetfilter
 import Glibc
 package import Rules
+import Synchronization
 import SystemCalls
 
 /// The kernel's legacy x_tables in the network namespace of the calling thread.
@@ -77,6 +78,13 @@ package struct KernelTables: Sendable {
         return needed.list(family).compactMap { socket.missing($0) }
     }
 
+    /// Does both at once. The kernel works on one table of a family at a time; making a table and looking at it overlap.
+    package func sideBySide<First: Sendable, Second: Sendable>(
+        _ first: () -> First, _ second: @Sendable () -> Second
+    ) -> (First, Second) {
+        SystemCalls.sideBySide(first, second)
+    }
+
     /// Makes the changes in libiptc's copy of the table, ready to be committed.
     package func prepare(_ id: TableID, _ edits: [TableEdit]) throws(NetfilterError) -> PreparedTable {
         let handle = try TableHandle(id)
@@ -86,13 +94,13 @@ package struct KernelTables: Sendable {
 }
 
 /// A changed table that waits for its commit. Dropping it changes nothing.
-package final class PreparedTable {
-    private var handle: TableHandle?
+package final class PreparedTable: Sendable {
+    private let handle: Mutex<TableHandle?>
     /// What could not be done, with the reason; all else is prepared.
     package let leftOut: [LeftOutEdit]
 
-    init(_ handle: consuming TableHandle, leftOut: [LeftOutEdit]) {
-        self.handle = consume handle
+    init(_ handle: consuming sending TableHandle, leftOut: [LeftOutEdit]) {
+        self.handle = Mutex(consume handle)
         self.leftOut = leftOut
     }
 
@@ -100,7 +108,7 @@ package final class PreparedTable {
     ///
     /// - Throws: what the kernel answered, which does not say whether the rules are in force: read the table.
     package func commit() throws(NetfilterError) {
-        guard let handle = handle.take() else {
+        guard let handle = handle.withLock({ $0.take() }) else {
             throw NetfilterError(.other, "a prepared table was committed twice")
         }
         try handle.commit()

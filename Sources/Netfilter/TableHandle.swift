@@ -122,7 +122,9 @@ struct TableHandle: ~Copyable {
     }
 
     private func append(_ rules: KernelRules, to name: ChainName, _ encoder: inout EntryEncoder) throws(NetfilterError) -> CInt {
-        try rules.withEntries(&encoder) { entry in withLabel(name) { insert(entry, $0, nil) == 1 } } ? 1 : 0
+        try withLabel(name) { label throws(NetfilterError) in
+            try rules.withEntries(&encoder) { insert($0, label, nil) == 1 } ? 1 : 0
+        }
     }
 
     private func insert(_ entry: UnsafeRawBufferPointer, _ label: UnsafePointer<CChar>, _ index: Int?) -> CInt {
@@ -155,9 +157,11 @@ private func nameBytes(_ name: UnsafePointer<CChar>) -> [UInt8] {
 }
 
 /// Calls `body` with the name in the 32 bytes that libiptc reads whole (`xt_chainlabel`).
-private func withLabel<Result>(_ name: ChainName, _ body: (UnsafePointer<CChar>) -> Result) -> Result {
-    withUnsafeTemporaryAllocation(of: CChar.self, capacity: MemoryLayout<xt_chainlabel>.size) { label in
+private func withLabel<Result, Failure: Error>(
+    _ name: ChainName, _ body: (UnsafePointer<CChar>) throws(Failure) -> Result
+) throws(Failure) -> Result {
+    try withUnsafeTemporaryAllocation(of: CChar.self, capacity: MemoryLayout<xt_chainlabel>.size) { label throws(Failure) in
         name.store(into: UnsafeMutableRawBufferPointer(label))
-        return body(UnsafePointer(label.baseAddress.unsafelyUnwrapped))
+        return try body(UnsafePointer(label.baseAddress.unsafelyUnwrapped))
     }
 }

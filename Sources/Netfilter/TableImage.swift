@@ -25,8 +25,6 @@ final class TableImage: Sendable {
     let offsets: [Int]
     /// The chains in the kernel's order.
     let chains: [Span]
-    /// The chain that begins at the offset.
-    private let chainAt: [Int: Int]
     /// The number of each chain in `chains`.
     let numbers: [ChainName: Int]
     private let buffers: TableBuffers?
@@ -45,22 +43,26 @@ final class TableImage: Sendable {
         self.buffers = buffers
         offsets = walk.offsets
         chains = walk.chains
-        var chainAt: [Int: Int] = [:]
         var numbers: [ChainName: Int] = [:]
-        chainAt.reserveCapacity(chains.count)
         numbers.reserveCapacity(chains.count)
-        for (number, chain) in chains.enumerated() {
-            chainAt[offsets[chain.entries.lowerBound]] = number
-            numbers[chain.name] = number
-        }
-        self.chainAt = chainAt
+        for (number, chain) in chains.enumerated() { numbers[chain.name] = number }
         self.numbers = numbers
     }
 
     deinit { buffers?.put(bytes, for: id) }
 
     /// The chain to which a jump with this verdict leads: an offset from the first entry.
-    func chain(at verdict: Int32) -> ChainName? { chainAt[start + Int(verdict)].map { chains[$0].name } }
+    func chain(at verdict: Int32) -> ChainName? {
+        let offset = start + Int(verdict)
+        // Chains are in the order of their entries.
+        var (low, high) = (0, chains.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if offsets[chains[middle].entries.lowerBound] < offset { low = middle + 1 } else { high = middle }
+        }
+        guard low < chains.count, offsets[chains[low].entries.lowerBound] == offset else { return nil }
+        return chains[low].name
+    }
 
     /// The verdict of a jump to the chain.
     func verdict(of name: ChainName) -> Int32? {
@@ -78,6 +80,9 @@ final class TableImage: Sendable {
         guard let verdict = entry(number).verdict, verdict >= 0 else { return nil }
         return chain(at: verdict)
     }
+
+    /// What the entry of that number has seen.
+    func counters(_ number: Int) -> Counters { entry(number).counters }
 
     /// The policy in the entry of that number.
     func policy(_ number: Int) -> ChainSnapshot.Policy {
@@ -108,40 +113,51 @@ private struct TableWalk {
         layout = EntryLayout.of(id.family)
     }
 
-    /// The built-in chains of `valid_hooks`, by the offset of their first entry.
-    private var hooks: [Int: (name: ChainName, policy: Int)] {
-        var hooks: [Int: (name: ChainName, policy: Int)] = [:]
+    /// A built-in chain: where its first entry and its policy are.
+    private struct BuiltIn {
+        let name: ChainName
+        let first, policy: Int
+    }
+
+    /// The built-in chains of `valid_hooks`, in the order of their first entries.
+    private var builtIn: [BuiltIn] {
+        var chains: [BuiltIn] = []
         withUnsafeBytes(of: info.hook_entry) { starts in
             withUnsafeBytes(of: info.underflow) { policies in
                 for (hook, name) in Hook.allCases.map(\.chain).enumerated() where info.valid_hooks & (1 << UInt32(hook)) != 0 {
-                    hooks[start + Int(starts.load(fromByteOffset: 4 * hook, as: UInt32.self))] =
-                        (name, start + Int(policies.load(fromByteOffset: 4 * hook, as: UInt32.self)))
+                    chains.append(
+                        BuiltIn(
+                            name: name, first: start + Int(starts.load(fromByteOffset: 4 * hook, as: UInt32.self)),
+                            policy: start + Int(policies.load(fromByteOffset: 4 * hook, as: UInt32.self))))
                 }
             }
         }
-        return hooks
+        return chains.sorted { $0.first < $1.first }
     }
 
     mutating func run() throws(NetfilterError) {
-        let hooks = hooks
-        offsets.reserveCapacity(min(Int(info.num_entries), bytes.count / layout.size) + 1)
+        let array = bytes
+        let bytes = array.span.bytes
+        var builtIn = builtIn[...]
+        offsets.reserveCapacity(min(Int(info.num_entries), bytes.byteCount / layout.size) + 1)
         var open: (name: ChainName, policy: Int?, first: Int)?
         var offset = start
-        while offset < bytes.count {
-            let entry = try EntryReader(bytes, at: offset, layout)
+        while offset < bytes.byteCount {
+            let (targetStart, end) = try EntryReader.check(bytes, at: offset, layout)
             let number = offsets.count
             offsets.append(offset)
-            if let hook = hooks[offset] {
+            while let chain = builtIn.first, chain.first < offset { builtIn.removeFirst() }
+            if let chain = builtIn.first, chain.first == offset {
                 try close(open, before: number)
-                open = (hook.name, hook.policy, number)
-            } else if let name = entry.errorName {
+                open = (chain.name, chain.policy, number)
+            } else if let name = EntryReader.errorName(bytes, target: targetStart) {
                 try close(open, before: number)
                 // The table's last entry has an ERROR target too, and heads no chain.
-                open = entry.end < bytes.count ? (ChainName(bytes: name), nil, number + 1) : nil
+                open = end < bytes.byteCount ? (name, nil, number + 1) : nil
             } else if open == nil {
                 throw .malformed("a rule is outside of any chain", offset)
             }
-            offset = entry.end
+            offset = end
         }
         try close(open, before: offsets.count)
         offsets.append(offset)

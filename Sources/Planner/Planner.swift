@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 package import ConfigurationFile
 import Rules
+import SystemCalls
 
 /// What a configuration means in the kernel: a pure function from `Configuration` to `Plan`.
 package enum Planner {
@@ -51,22 +52,42 @@ package enum Planner {
         let translating = ftp.filter(\.translates).map(\.name) + configuration.masquerades.map(\.name)
         var owners = Owners(names + translating)
         var ruleset = Ruleset()
+        let known = owners
+        let isLarge = names.count > Planner.threadLimit
         for family in Family.allCases {
-            var marks = TableDraft(TableID(family, .mangle), layout)
-            marks.addMarks(of: ftp)
-            marks.addMarks(of: configuration.services, firstOwner: ftp.count)
-            var translations = TableDraft(TableID(family, .nat), layout)
-            let next = translations.addTranslations(of: ftp, firstOwner: names.count)
-            translations.addTranslations(configuration.masquerades, firstOwner: next, configuration)
-            var helpers = TableDraft(TableID(family, .raw), layout)
-            helpers.addHelpers(of: ftp)
-            if !translations.isEmpty { marks.addHold() }
-            for var draft in [helpers, translations, marks] where !draft.isEmpty {
-                draft.finish(owners)
+            var (marks, others) = both(isLarge) {
+                var marks = TableDraft(TableID(family, .mangle), layout)
+                marks.addMarks(of: ftp)
+                marks.addMarks(of: configuration.services, firstOwner: ftp.count)
+                return marks
+            } _: {
+                var translations = TableDraft(TableID(family, .nat), layout)
+                let next = translations.addTranslations(of: ftp, firstOwner: names.count)
+                translations.addTranslations(configuration.masquerades, firstOwner: next, configuration)
+                var helpers = TableDraft(TableID(family, .raw), layout)
+                helpers.addHelpers(of: ftp)
+                return [helpers, translations]
+            }
+            if !others[1].isEmpty { marks.addHold() }
+            let drafts = (marks, others)
+            (marks, others) = both(isLarge) {
+                drafts.0.finished(known)
+            } _: {
+                drafts.1.map { $0.finished(known) }
+            }
+            for draft in others + [marks] where !draft.isEmpty {
                 ruleset.tables[draft.id] = draft.chains
                 owners.add(draft.id, draft.chains, draft.owners)
             }
         }
         return Plan(ruleset: ruleset, owners: owners)
+    }
+    /// From how many services on it is worth a thread to plan marks beside the rest.
+    private static let threadLimit = 1000
+
+    private static func both<First: Sendable, Second: Sendable>(
+        _ isLarge: Bool, _ first: () -> First, _ second: @Sendable () -> Second
+    ) -> (First, Second) {
+        isLarge ? sideBySide(first, second) : (first(), second())
     }
 }

@@ -74,8 +74,16 @@ struct TableDraft {
         }
     }
 
+    /// The draft with all its chains; an empty one as it is.
+    func finished(_ names: Owners) -> TableDraft {
+        guard !isEmpty else { return self }
+        var draft = self
+        draft.finish(names)
+        return draft
+    }
+
     /// Makes all chains: the entry chains before those below them.
-    mutating func finish(_ names: Owners) {
+    private mutating func finish(_ names: Owners) {
         let own = (chains: chains, owners: owners)
         (chains, owners) = ([], [])
         for (number, (hook, entry)) in id.table.entries.enumerated() where !entries[number].isEmpty {

@@ -50,6 +50,14 @@ package struct Change: Sendable, Hashable {
         (self.table, self.chain, self.kind, self.number, self.rules, self.index) = (table, chain, kind, number, rules, index)
     }
 
+    /// How many rules there are from this one to the end of its list.
+    var ruleCount: Int { rules.count - index }
+
+    /// The same change of the rule `distance` after this one, where each has a number that is `step` higher.
+    func followed(by distance: Int, step: Int) -> Change {
+        Change(kind, table, chain, rules, index + distance, number: number.map { $0 + step * distance })
+    }
+
     /// Whether both say the same.
     package static func == (left: Change, right: Change) -> Bool {
         (left.table, left.chain, left.kind, left.number) == (right.table, right.chain, right.kind, right.number)

@@ -5,7 +5,7 @@ package import Rules
 /// What a reconciliation found and did.
 package struct Outcome: Sendable, Hashable {
     /// What differed, in the order of tables; empty if nothing did.
-    package var changes: [Change] = []
+    package var changes = Changes()
     /// What cannot be repaired, and what the kernel said to commits that are in force all the same.
     package var warnings: [String] = []
     /// How often it was tried: 1 if at once.

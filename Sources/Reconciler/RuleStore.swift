@@ -21,10 +21,23 @@ package protocol RuleStore: Sendable {
     func missingExtensions(for chains: [Chain], _ family: Family) throws(NetfilterError) -> [String]
     /// Makes the changes in a copy of the table.
     func prepare(_ id: TableID, _ edits: [TableEdit]) throws(NetfilterError) -> Prepared
+    /// Does both, at the same time where it can.
+    func sideBySide<First: Sendable, Second: Sendable>(
+        _ first: () -> First, _ second: @Sendable () -> Second
+    ) -> (First, Second)
+}
+
+extension RuleStore {
+    /// Does one after the other.
+    package func sideBySide<First: Sendable, Second: Sendable>(
+        _ first: () -> First, _ second: @Sendable () -> Second
+    ) -> (First, Second) {
+        (first(), second())
+    }
 }
 
 /// A changed copy of a table.
-package protocol PreparedCommit {
+package protocol PreparedCommit: Sendable {
     /// What could not be done to the copy; all else is.
     var leftOut: [LeftOutEdit] { get }
     /// Puts the copy in force. An error does not say whether it is: read the table.

@@ -62,7 +62,7 @@ package struct TableDifference: Sendable, Hashable {
     /// Which table.
     package let id: TableID
     /// What differs.
-    package private(set) var changes: [Change] = []
+    package private(set) var changes = Changes()
     /// What repairs it, in the order in which it must be done.
     package private(set) var edits: [TableEdit] = []
     /// What cannot be repaired.
@@ -142,7 +142,7 @@ package struct TableDifference: Sendable, Hashable {
         let (standing, wanted) = (difference.standing, difference.wanted)
         if standing.isEmpty, leaving.isEmpty {
             edits.append(.appendAll(name, wanted))
-            changes += wanted.indices.map { Change(.add, id, name, wanted, $0, number: $0 + 1) }
+            changes.append(allFrom: Change(.add, id, name, wanted, 0, number: 1), step: 1)
             return edits
         }
         // From the end, so that the numbers of those before still hold.
@@ -191,7 +191,7 @@ package struct TableDifference: Sendable, Hashable {
         }
         for chain in doomed where !chain.rules.isEmpty {
             edits.append(.flush(chain.name))
-            changes += chain.rules.indices.map { Change(.remove, id, chain.name, chain.rules, $0, number: 1) }
+            changes.append(allFrom: Change(.remove, id, chain.name, chain.rules, 0, number: 1), step: 0)
         }
         for chain in doomed {
             if held.contains(chain.name) {
@@ -242,7 +242,9 @@ private struct Leaving {
     var isEmpty: Bool { counters.isEmpty }
 
     mutating func add(_ rules: KernelRules, _ numbers: some Sequence<Int>) {
-        for rule in numbers.lazy.map({ rules[$0] }) where rule.counters != Counters() {
+        // Most have seen nothing: they are not even decoded.
+        for number in numbers where rules.counters(of: number) != Counters() {
+            let rule = rules[number]
             counters[rule.content.withoutComment, default: []].append((rule.content.comment, rule.counters))
         }
     }

@@ -45,6 +45,14 @@ package struct ChainName: Sendable, Hashable {
         self.words = words
     }
 
+    /// The name in the memory, up to the first NUL and at most 31 bytes.
+    package init(_ memory: UnsafeRawBufferPointer) {
+        let length = memory.prefix(31).firstIndex(of: 0) ?? min(memory.count, 31)
+        var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
+        withUnsafeMutableBytes(of: &words) { $0.copyMemory(from: UnsafeRawBufferPointer(rebasing: memory[..<length])) }
+        self.words = (words.0.bigEndian, words.1.bigEndian, words.2.bigEndian, words.3.bigEndian)
+    }
+
     /// The name's bytes, without a NUL.
     package var bytes: [UInt8] {
         var bytes: [UInt8] = []

@@ -4,6 +4,7 @@ import ArgumentParser
 import ConfigurationFile
 import Glibc
 import Rules
+import SystemCalls
 
 /// `fwmarkctl`: what people and scripts type.
 @main
@@ -31,6 +32,7 @@ struct Fwmarkctl: AsyncParsableCommand {
     )
 
     static func main() async {
+        Memory.takeGenerously()
         let words = GlobalOptions.behindCommand(Array(CommandLine.arguments.dropFirst()))
         if let mistake = mistake(in: words) {
             StandardError.write(["fwmarkctl: \(mistake)"])

@@ -2,6 +2,7 @@
 import API
 import ArgumentParser
 import ConfigurationFile
+import SystemCalls
 
 /// The options that every command takes.
 struct GlobalOptions: ParsableArguments {
@@ -40,6 +41,7 @@ struct GlobalOptions: ParsableArguments {
     ///
     /// - Throws: a failure with a line for each error, in the form that editors jump from.
     func load() throws(Failure) -> LoadedConfiguration {
+        Memory.expect(fileAt: config)
         do {
             return try Configuration.load(path: config)
         } catch {

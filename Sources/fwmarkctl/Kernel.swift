@@ -18,7 +18,7 @@ extension Reconciliation {
     init(_ outcome: Outcome, took duration: Duration, sha256: String, limit: Int = .max) {
         let (seconds, attoseconds) = duration.components
         self.init(
-            changes: ChangeMessage.all(Array(outcome.changes.prefix(limit))), changeCount: outcome.changes.count,
+            changes: ChangeMessage.all(outcome.changes.prefix(limit)), changeCount: outcome.changes.count,
             warnings: outcome.warnings, milliseconds: Double(seconds) * 1e3 + Double(attoseconds / 1_000_000_000) / 1e6,
             sha256: sha256)
     }

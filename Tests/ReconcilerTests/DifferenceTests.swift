@@ -15,7 +15,7 @@ struct DifferenceTests {
     }
 
     /// Changes in short: `-A1`, `+B2` for a rule taken out, put in, with its number at that moment.
-    private func short(_ changes: [Change]) -> String {
+    private func short(_ changes: Changes) -> String {
         changes.map { change in
             let letter = change.rule?.comment ?? change.chain.text
             let sign = [.add: "+", .remove: "-", .addChain: "++", .removeChain: "--"][change.kind] ?? "?"
@@ -24,7 +24,7 @@ struct DifferenceTests {
     }
 
     /// The chain of ours after the changes were typed one after the other.
-    private func typed(_ changes: [Change], _ before: TableSnapshot) throws -> [KernelRule]? {
+    private func typed(_ changes: Changes, _ before: TableSnapshot) throws -> [KernelRule]? {
         var rules = Array(before[.mark]?.rules ?? [])
         for change in changes where change.chain == .mark {
             guard let number = change.number, let rule = change.rule else { continue }

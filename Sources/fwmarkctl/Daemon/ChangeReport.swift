@@ -58,7 +58,7 @@ struct ChangeReport {
 
 extension ChangeMessage {
     /// The changes as the messages tell them, with other programs' rules in full.
-    static func all(_ changes: [Change]) -> [ChangeMessage] {
+    static func all(_ changes: some Collection<Change>) -> [ChangeMessage] {
         let rules = changes.compactMap { change in change.rule.map { (rule: $0, family: change.table.family) } }
         var texts = RulePrinter.text(of: rules)[...]
         return changes.map { change in

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* How glibc's malloc gets memory from the kernel: mallopt(3) and madvise(2), which Swift's C library module does not have. */
+#ifndef FWMARKD_CMEMORY_H
+#define FWMARKD_CMEMORY_H
+
+/* In large steps, from one place, and never back. */
+void cmemory_take_generously(void);
+/* The same, and in pages of two megabytes. */
+void cmemory_take_huge_pages(void);
+
+#endif

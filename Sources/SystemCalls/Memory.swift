@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import CMemory
+import Glibc
+
+/// How the process gets its memory from the kernel.
+package enum Memory {
+    /// For a program that does one thing and ends: memory is taken in large steps, from one place, and kept until the end.
+    ///
+    /// Left to itself, glibc takes what a second thread needs page by page, with a system call for each, and gives large arrays
+    /// back after each use. Both show in a run of a tenth of a second (docs/performance.md).
+    package static func takeGenerously() { cmemory_take_generously() }
+
+    /// For such a program that is to read the file and work on what is in it.
+    ///
+    /// Where tens of megabytes will be needed, the kernel is asked for pages of two megabytes, each of which takes one fault in place
+    /// of five hundred.
+    package static func expect(fileAt path: String) {
+        var file = stat()
+        if stat(path, &file) == 0, file.st_size > 1 << 20 { cmemory_take_huge_pages() }
+    }
+}
