@@ -22,7 +22,7 @@ MANUALS := $(wildcard docs/*.[1-8])
 # What `make test` makes, in this order: what is quick comes first. Each is a target of its own; scripts/check says how it is
 # counted.
 CHECKS := lint test-scripts check-schema check-openapi test-swift check-size check-install check-monitoring check-demo \
-    check-guide test-page test-deb test-rpm test-ansible test-guest bench-smoke fuzz-smoke mutants-smoke
+    check-guide test-page test-api test-deb test-rpm test-ansible test-guest bench-smoke fuzz-smoke mutants-smoke
 
 export SWIFT MAKE
 
@@ -67,6 +67,9 @@ check-openapi: deps-test         ## the description of the API and the reference
 
 test-page: deps-page release     ## the status page of a live daemon, in a real browser
 	@Tests/Page/run $(BINARIES)
+
+test-api: deps-demo release      ## the API of a live daemon, by its description: a minute of schemathesis
+	@Tests/API/run $(BINARIES)
 
 mutants: test-build              ## plant each fault of Tests/mutate in a copy, and see a test fail (an hour)
 	@Tests/mutate/run
@@ -172,5 +175,5 @@ help:                            ## this list
 .NOTPARALLEL:
 
 .PHONY: build release test test-build test-unit test-swift list-checks test-scripts check-schema check-size check-install
-.PHONY: check-openapi test-page mutants mutants-smoke check-monitoring check-demo check-guide guest test-guest test-deb test-rpm test-ansible check-reproducible fuzz-smoke
+.PHONY: check-openapi test-page test-api mutants mutants-smoke check-monitoring check-demo check-guide guest test-guest test-deb test-rpm test-ansible check-reproducible fuzz-smoke
 .PHONY: lint format docs demo try install uninstall deb rpm bench bench-smoke bench-build deps clean help
