@@ -55,21 +55,27 @@ extension DaemonKernelTests {
             try await NetworkNamespace.run { namespace in
                 let daemon = try Daemon.ready(in: namespace, ftp())
                 let judge = try Judge(namespace)
+                // Tells where a command ends that another one has to follow at once.
                 let script = """
                     set -e
-                    for t in filter nat mangle; do iptables-legacy -w -t $t -F; iptables-legacy -w -t $t -X; done
+                    for t in filter nat mangle; do
+                        iptables-legacy -w -t $t -F; echo "$EPOCHREALTIME"; iptables-legacy -w -t $t -X; echo "$EPOCHREALTIME"
+                    done
                     iptables-legacy -w -P FORWARD DROP
                     iptables-legacy -w -t mangle -N MYMARKS
                     iptables-legacy -w -A FORWARD -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT
                     """
                 var (stopped, slowest) = (0, Duration.zero)
                 for _ in 1...(isLong ? 100 : 30) {
-                    let (status, output) = try namespace.end(of: ["sh", "-c", script])
+                    let (status, output) = try namespace.end(of: ["bash", "-c", "trap 'echo $EPOCHREALTIME' EXIT; " + script])
                     let time = try judge.untilRight()
                     slowest = max(slowest, time)
+                    let times = output.split(separator: "\n").compactMap { Double($0) }
+                    let slowestPair = zip(times, times.dropFirst()).map { $1 - $0 }.max() ?? 0
                     if status != 0 {
-                        stopped += 1
-                        print("stopped: \(output)")
+                        // A machine so busy that the script itself pauses for longer than the daemon waits proves nothing.
+                        if slowestPair < 0.025 { stopped += 1 }
+                        print("stopped, the slowest two commands \(slowestPair) s apart: \(output)")
                     }
                     // From quiet again.
                     usleep(300_000)

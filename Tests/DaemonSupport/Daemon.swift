@@ -99,9 +99,12 @@ package final class Daemon {
         return try JSON.decode(Status.self, from: answer.body)
     }
 
-    /// The kinds of what has happened, in order.
-    package func events() throws -> [Event] {
-        let answer = try Answer(of: files.statusSocket, "GET", Endpoint.events)
+    /// What has happened, in order.
+    package func events() throws -> [Event] { try events(from: files.statusSocket) }
+
+    /// What has happened, in order, as it is told on that socket.
+    package func events(from socket: String) throws -> [Event] {
+        let answer = try Answer(of: socket, "GET", Endpoint.events)
         return try answer.body.split(separator: UInt8(ascii: "\n")).map { try JSON.decode(Event.self, from: Array($0)) }
     }
 
@@ -174,6 +177,11 @@ package func builtProgram(_ name: String) throws -> String {
 extension Daemon.Files {
     /// Runs `fwmarkctl` on these files.
     package func control(_ words: String..., seconds: Double = 30) throws -> (status: CInt, output: String) {
+        try control(words, seconds: seconds)
+    }
+
+    /// Runs `fwmarkctl` on these files.
+    package func control(_ words: [String], seconds: Double = 30) throws -> (status: CInt, output: String) {
         try namespace.end(
             of: [try builtProgram("fwmarkctl")] + words + ["--config", configuration, "--socket", runtime],
             environment: ["NO_COLOR": "1"], seconds: seconds)

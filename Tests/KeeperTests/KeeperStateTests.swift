@@ -15,15 +15,13 @@ struct Milliseconds: InstantProtocol, ExpressibleByIntegerLiteral {
     static func < (left: Milliseconds, right: Milliseconds) -> Bool { left.offset < right.offset }
 }
 
-private typealias State = KeeperState<Milliseconds>
+typealias State = KeeperState<Milliseconds>
 
 // Calls that the macro of `#expect` can write down.
-private func next(_ state: inout State, at now: Milliseconds) -> State.Work { state.next(at: now) }
-private func drift(_ undoing: inout Undoing<Milliseconds>, at now: Milliseconds) -> Bool { undoing.drift(at: now) }
-private func calm(_ undoing: inout Undoing<Milliseconds>, at now: Milliseconds) -> Bool { undoing.calm(at: now) }
+func next(_ state: inout State, at now: Milliseconds) -> State.Work { state.next(at: now) }
 
 /// Running and right since 0 ms, the next comparison due at 1,000 ms.
-private func settled(_ settings: State.Settings = State.Settings()) -> State {
+func settled(_ settings: State.Settings = State.Settings()) -> State {
     var state = State(at: 0)
     state.settings = settings
     state.wrote(.boot, changed: true, at: 0)
@@ -106,6 +104,25 @@ struct KeeperStateTests {
         #expect(next(&state, at: 1020) == .compare(.lock))
     }
 
+    @Test("The keeper's own use of the lock is followed by a comparison in 250 ms, and puts off no other")
+    func ownUse() {
+        var state = settled()
+        state.hint(.lock, isOwn: true, at: 100)
+        state.hint(.lock, isOwn: true, at: 101)
+        #expect(next(&state, at: 101) == .wait(until: 350))
+        #expect(next(&state, at: 350) == .compare(.lock))
+        // Another program's sign takes its place, and the keeper's own is no reason to wait for that one longer.
+        state.hint(.lock, isOwn: true, at: 400)
+        state.hint(.audit, at: 410)
+        state.hint(.lock, isOwn: true, at: 430)
+        #expect(next(&state, at: 430) == .wait(until: 435))
+        #expect(next(&state, at: 435) == .compare(.audit))
+        // What is due by itself does not wait for it.
+        state.hint(.lock, isOwn: true, at: 900)
+        #expect(next(&state, at: 900) == .wait(until: 1000))
+        #expect(next(&state, at: 1000) == .compare(.lock))
+    }
+
     @Test(
         "Without a hint it is compared every check-interval, stretched to 1 % of a core, a minute at most",
         arguments: [(0, 1000), (1, 1000), (10, 1000), (20, 2000), (300, 30_000), (5000, 60_000)])
@@ -186,117 +203,5 @@ struct KeeperStateTests {
         #expect(state.shown == .degraded)
         state.tookForce(isFallback: false)
         #expect(state.shown == .inSync)
-    }
-}
-
-@Suite("Pauses by cost")
-struct PacingTests {
-    /// Somebody flushes the table every `period`; what one repair costs. Returns for how much of the time the rules are there, the
-    /// longest time without, and the processor time as a share of one core.
-    private func flush(every period: Duration, repairCosts cost: Duration, for length: Duration = .seconds(60)) -> (
-        inForce: Double, longest: Duration, core: Double
-    ) {
-        var state = settled()
-        var now: Milliseconds = 0
-        var (nextFlush, missingSince) = (Milliseconds(period), Milliseconds?.none)
-        var (missing, longest, spent) = (Duration.zero, Duration.zero, Duration.zero)
-        while now.offset < length {
-            if nextFlush <= now {
-                if missingSince == nil { missingSince = nextFlush }
-                state.hint(.lock, at: nextFlush)
-                nextFlush = nextFlush.advanced(by: period)
-            }
-            switch next(&state, at: now) {
-            case .compare(let trigger):
-                now = now.advanced(by: cost / 3)
-                (spent, _) = (spent + cost / 3, state.spent(cost / 3, at: now))
-                if missingSince == nil {
-                    _ = state.foundRight(cost: cost / 3, at: now)
-                } else {
-                    _ = state.foundDrift(trigger, cost: cost / 3, at: now)
-                }
-            case .write(let trigger):
-                now = now.advanced(by: cost)
-                (spent, _) = (spent + cost, state.spent(cost, at: now))
-                state.wrote(trigger, changed: true, at: now)
-                state.hint(.lock, at: now)
-                if let since = missingSince {
-                    missing += since.duration(to: now)
-                    longest = max(longest, since.duration(to: now))
-                    missingSince = nil
-                }
-            case .wait(let until): now = min(until, nextFlush)
-            case .boot, .reload, .stop: Issue.record("not asked for")
-            }
-        }
-        return (1 - missing / length, longest, spent / length)
-    }
-
-    @Test(
-        "A flush every 5 s, 9 s, 50 ms: the rules are in force nearly all of the time, for at most 5 % of a core",
-        arguments: [(5000, 2, 0.99), (9000, 2, 0.99), (50, 1, 0.40), (5000, 30, 0.98), (300, 10, 0.45)])
-    func availability(_ period: Int, _ cost: Int, _ least: Double) {
-        let (inForce, longest, core) = flush(every: .milliseconds(period), repairCosts: .milliseconds(cost))
-        #expect(inForce >= least, "\(inForce)")
-        #expect(longest < .milliseconds(1100), "\(longest)")
-        #expect(core <= 0.05, "\(core)")
-    }
-
-    @Test("Whatever was spent before, a repair waits a second at most")
-    func bounded() {
-        var budget = Budget<Milliseconds>(at: 0)
-        for _ in 0..<100 { budget.spend(.seconds(5), at: 0) }
-        #expect(budget.opening(at: 0) == 1000)
-        #expect(budget.opening(at: 999) == 1000)
-        #expect(budget.opening(at: 1000) == 1000)
-    }
-
-    @Test("Any ten seconds have 5 % of a core")
-    func share() {
-        var budget = Budget<Milliseconds>(at: 0)
-        var (now, spent) = (Milliseconds(0), Duration.zero)
-        while now.offset < .seconds(10) {
-            now = budget.opening(at: now).advanced(by: .milliseconds(1))
-            budget.spend(.milliseconds(1), at: now)
-            spent += .milliseconds(1)
-        }
-        #expect(spent <= .milliseconds(502) && spent >= .milliseconds(490), "\(spent)")
-    }
-
-    @Test("A clock that goes back neither gives nor takes processor time")
-    func clockBack() {
-        var budget = Budget<Milliseconds>(at: 1000)
-        budget.spend(.milliseconds(120), at: 1000)
-        let opening = budget.opening(at: 1000)
-        budget.spend(.zero, at: 10)
-        #expect(budget.opening(at: 1000) == opening)
-    }
-}
-
-@Suite("Repairs that are undone")
-struct UndoingTests {
-    @Test("Three in a row within ten seconds each are reported, and ten quiet seconds end that")
-    func reported() {
-        var undoing = Undoing<Milliseconds>()
-        #expect(!drift(&undoing, at: 0))
-        for time in [0, 9000, 18_000] as [Milliseconds] {
-            undoing.repaired(at: time)
-            #expect(drift(&undoing, at: time.advanced(by: .seconds(9))))
-        }
-        #expect(undoing.isReported && undoing.count == 3)
-        undoing.repaired(at: 27_000)
-        #expect(!calm(&undoing, at: 37_000))
-        #expect(calm(&undoing, at: 37_001) && undoing.count == 0)
-        #expect(!calm(&undoing, at: 50_000))
-    }
-
-    @Test("Drift that comes seldom is no repair undone")
-    func seldom() {
-        var undoing = Undoing<Milliseconds>()
-        for time in stride(from: 0, to: 100_000, by: 10_001) {
-            #expect(!drift(&undoing, at: Milliseconds(.milliseconds(time))))
-            undoing.repaired(at: Milliseconds(.milliseconds(time)))
-        }
-        #expect(undoing.count == 0)
     }
 }
