@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+import Rules
+
 /// One thing that is wrong in a configuration file.
 package struct FileError: Codable, Sendable, Hashable {
     /// The file's path.
@@ -18,5 +20,5 @@ package struct FileError: Codable, Sendable, Hashable {
     }
 
     /// `file:line:column: path: what is wrong`
-    package var text: String { "\(file):\(line):\(column): \(path.isEmpty ? "" : path + ": ")\(message)" }
+    package var text: String { "\(printable(file)):\(line):\(column): \(path.isEmpty ? "" : path + ": ")\(message)" }
 }

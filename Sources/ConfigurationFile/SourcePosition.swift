@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+import Rules
+
 /// A place in a file.
 package struct SourcePosition: Sendable, Hashable {
     /// The file's path, as it was given or found.
@@ -16,5 +18,5 @@ package struct SourcePosition: Sendable, Hashable {
 
 extension SourcePosition: CustomStringConvertible {
     /// `file:line:column`
-    package var description: String { "\(file):\(line):\(column)" }
+    package var description: String { "\(printable(file)):\(line):\(column)" }
 }

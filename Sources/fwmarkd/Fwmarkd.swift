@@ -8,7 +8,6 @@ import NIOCore
 import NIOPosix
 import Netfilter
 import ServiceLifecycle
-import SystemCalls
 import Systemd
 import UnixSignals
 
@@ -43,11 +42,6 @@ struct Fwmarkd: AsyncParsableCommand {
         log.logLevel = .info
         defer { StandardErrorLog.ring.drain() }
 
-        // Without it there are no options either, and the rules of another file would be kept.
-        guard FileIdentity("/proc/self/stat") != nil else {
-            log.critical("/proc is not mounted: the options of this process and the list of tables are read from there")
-            throw ExitCode.failure
-        }
         // Before anything is opened: a process that runs out of descriptors ends where it can no longer say why.
         let openFiles = OpenFiles.raiseLimit(to: 1024)
         guard let limits = ServerLimits(openFiles: openFiles) else {

@@ -35,13 +35,16 @@ private struct Chaos {
     var daemon: Daemon
     private var clients: RunningProgram?
     /// A state directory of 64 KiB in a mount namespace of the daemon's own, so that it can be full, or be mounted read-only.
-    private static let wrapper = [
-        "unshare", "-m", "bash", "-c", "mkdir -p state; mount -t tmpfs -o size=64k tmpfs state; exec \"$@\"", "bash",
-    ]
+    private static func wrapper(_ namespace: NetworkNamespace) -> [String] {
+        let state = Daemon.Files(namespace: namespace).state
+        return [
+            "unshare", "-m", "bash", "-c", "mkdir -p \(state) && mount -t tmpfs -o size=64k tmpfs \(state) && exec \"$@\"", "bash",
+        ]
+    }
 
     init(_ namespace: NetworkNamespace) throws {
         self.namespace = namespace
-        daemon = try Daemon.ready(in: namespace, ftp(), wrapper: Chaos.wrapper)
+        daemon = try Daemon.ready(in: namespace, ftp(), wrapper: Chaos.wrapper(namespace))
     }
 
     private func iptables(_ words: String) throws {
@@ -57,7 +60,7 @@ private struct Chaos {
         switch act {
         case .kill:
             try daemon.kill()
-            daemon = try Daemon(in: namespace, wrapper: Chaos.wrapper)
+            daemon = try Daemon(in: namespace, wrapper: Chaos.wrapper(namespace))
             try daemon.expect("READY=1")
         case .flushMangle: try iptables("mangle -F")
         case .flushNat: try iptables("nat -F")

@@ -212,7 +212,7 @@ extension DaemonKernelTests {
             }
         }
 
-        @Test("Too few descriptors are told in a sentence", arguments: [8, 12, 16, 40, 90])
+        @Test("Too few descriptors are told in a sentence", arguments: [4, 8, 12, 16, 40, 90])
         func descriptors(_ count: Int) async throws {
             try await NetworkNamespace.run { namespace in
                 try Daemon.Files(namespace: namespace).write(ftp())

@@ -59,7 +59,10 @@ package final class RunningProgram: Sendable {
     }
 
     /// What it has printed so far, to standard output and to standard error.
-    package var output: String { String(decoding: (try? Data(contentsOf: outputFile)) ?? Data(), as: UTF8.self) }
+    package var output: String { String(decoding: outputBytes, as: UTF8.self) }
+
+    /// The same as bytes.
+    package var outputBytes: [UInt8] { (try? Data(contentsOf: outputFile)).map { Array($0) } ?? [] }
 
     /// Whether it has not ended yet.
     package var isRunning: Bool {
