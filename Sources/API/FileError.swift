@@ -3,7 +3,7 @@ import Rules
 
 /// One thing that is wrong in a configuration file.
 package struct FileError: Codable, Sendable, Hashable {
-    /// The file's path.
+    /// The file's path, printable.
     package var file: String
     /// The line, counted from 1.
     package var line: Int
@@ -16,9 +16,10 @@ package struct FileError: Codable, Sendable, Hashable {
 
     /// An error of these parts.
     package init(file: String, line: Int, column: Int, path: String, message: String) {
-        (self.file, self.line, self.column, self.path, self.message) = (file, line, column, path, message)
+        (self.line, self.column, self.path, self.message) = (line, column, path, message)
+        self.file = printable(file)
     }
 
     /// `file:line:column: path: what is wrong`
-    package var text: String { "\(printable(file)):\(line):\(column): \(path.isEmpty ? "" : path + ": ")\(message)" }
+    package var text: String { "\(file):\(line):\(column): \(path.isEmpty ? "" : path + ": ")\(message)" }
 }

@@ -51,6 +51,14 @@ extension DaemonKernelTests {
             try namespace.run("bash", "-c", script)
         }
 
+        private func output(of words: [String], _ daemon: Daemon) throws -> [UInt8] {
+            let files = daemon.files
+            let program = try files.namespace.start(
+                [try builtProgram("fwmarkctl")] + words + ["--config", files.configuration, "--socket", files.runtime])
+            try program.wait(seconds: 30)
+            return program.outputBytes
+        }
+
         private func expectClean(_ bytes: [UInt8], _ from: String) {
             #expect(String(validating: bytes, as: UTF8.self) != nil, "\(from): no UTF-8")
             expectClean(String(decoding: bytes, as: UTF8.self), from)
@@ -83,9 +91,9 @@ extension DaemonKernelTests {
                 ]
                 commands += [["plan", "--json"], ["status", "--json"], ["events", "--json"], packet + ["--kernel", "--json"]]
                 for words in commands {
-                    let output = try output(of: words, daemon)
-                    #expect(!output.isEmpty)
-                    expectClean(output, words.joined(separator: " "))
+                    let printed = try output(of: words, daemon)
+                    #expect(!printed.isEmpty)
+                    expectClean(printed, words.joined(separator: " "))
                 }
                 // A file whose own name is hostile and whose contents are wrong: errors name it.
                 try namespace.run(

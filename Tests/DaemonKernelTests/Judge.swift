@@ -72,6 +72,15 @@ func ftp(_ daemon: String = "") -> String {
 }
 
 extension Daemon {
+    /// Whether it ignores the signal, or catches it.
+    func minds(_ signal: CInt) throws -> Bool {
+        // SigIgn and SigCgt of proc(5).
+        try String(contentsOfFile: "/proc/\(program.process)/status", encoding: .utf8).split(separator: "\n").contains { line in
+            guard line.hasPrefix("SigIgn:") || line.hasPrefix("SigCgt:") else { return false }
+            return UInt64(line.dropFirst(7).trimmingPrefix { $0 == "\t" }, radix: 16).map { $0 >> (signal - 1) & 1 == 1 } ?? false
+        }
+    }
+
     /// The processor time it has used so far.
     func processorTime() throws -> Duration {
         let line = try String(contentsOfFile: "/proc/\(program.process)/stat", encoding: .utf8)

@@ -28,12 +28,12 @@ extension DaemonKernelTests {
         @Test("SIGHUP and SIGTERM at any moment of the start: neither ends it otherwise than asked for")
         func signalsAtStart() async throws {
             try await NetworkNamespace.run { namespace in
-                // Before main a process of a debug build loads shared libraries for some milliseconds, in which nothing can be ignored.
-                let first = isReleased ? 2_000 : 20_000
-                for delay in stride(from: first, to: first + (isReleased ? 26_000 : 100_000), by: isReleased ? 2_000 : 10_000) {
+                for delay in [0, 1, 2, 4, 6, 8, 10, 12, 16, 24, 40, 80] {
                     try Daemon.Files(namespace: namespace).write(ftp())
                     let daemon = try Daemon(in: namespace)
-                    usleep(UInt32(delay))
+                    // Before that the dynamic linker is at work, and there is no program yet that could ignore anything.
+                    while daemon.program.isRunning, try !daemon.minds(SIGHUP) { usleep(100) }
+                    usleep(UInt32(delay) * 1000)
                     daemon.program.signal(SIGHUP)
                     try daemon.expect("READY=1")
                     #expect(try daemon.status().state == .inSync)
