@@ -142,7 +142,7 @@ extension RuleList {
                     rules.append(
                         RuleMessage(
                             family: table.id.family.rawValue, table: table.id.table.rawValue, chain: chain.name.text,
-                            number: index + 1, rule: "-A \(chain.name) \(rule.content)", packets: rule.counters.packets,
+                            number: index + 1, rule: printable("-A \(chain.name) \(rule.content)"), packets: rule.counters.packets,
                             bytes: rule.counters.bytes))
                 }
             }

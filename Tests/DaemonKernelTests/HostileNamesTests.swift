@@ -111,9 +111,9 @@ extension DaemonKernelTests {
                 let errors = namespace.directory.path + "/stderr"
                 // What the journal is by: JOURNAL_STREAM names standard error's file.
                 let wrapper = "exec 2>\(errors); export JOURNAL_STREAM=$(stat -Lc %d:%i /proc/self/fd/2); exec \"$@\""
-                let daemon = try Daemon.ready(in: namespace, ftp(), wrapper: ["bash", "-c", wrapper, "bash"])
+                let daemon = try Daemon.ready(in: namespace, ftp("on-drift: report"), wrapper: ["bash", "-c", wrapper, "bash"])
                 try spread(in: namespace)
-                try daemon.wait { status in status.state == .inSync }
+                try daemon.wait { status in status.state == .drifted }
                 let fragments = namespace.directory.path + "/conf.d"
                 try FileManager.default.createDirectory(atPath: fragments, withIntermediateDirectories: true)
                 try namespace.run(
