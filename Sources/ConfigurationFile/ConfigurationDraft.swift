@@ -69,6 +69,7 @@ struct ConfigurationDraft {
         }
         checkNames()
         checkReferences()
+        checkFamilies()
         checkMarks()
         checkTranslations()
     }
@@ -110,6 +111,27 @@ struct ConfigurationDraft {
             errors.keep(
                 position(reference.entry), path: "masquerade[\(reference.entry.index)].services[\(reference.number)]",
                 "no service has the name \"\(reference.service)\"")
+        }
+    }
+
+    /// Notes translations of services that have addresses of other families alone.
+    private mutating func checkFamilies() {
+        guard configuration.masquerades.contains(where: { !$0.services.isEmpty }) else { return }
+        var families: [String: Set<Family>] = [:]
+        for service in configuration.allServices {
+            let lists = [service.addresses, service.sources].map { AddressRanges($0) }
+            families[service.name] = Set(Family.allCases.filter { family in lists.allSatisfy { !$0[family].isEmpty } })
+        }
+        for (index, entry) in configuration.masquerades.enumerated() where !entry.services.isEmpty {
+            let known = entry.services.compactMap { families[$0] }
+            // One that is not known is told of already, or has errors of its own.
+            guard known.count == entry.services.count else { continue }
+            let left = known.reduce(Set()) { $0.union($1) }.intersection(entry.addressFamilies)
+            guard left.isEmpty, errors.counts() else { continue }
+            let place = masquerades[index]
+            errors.keep(
+                position(place), path: "masquerade[\(place.index)].services",
+                "never matches: no service of the list has addresses of the family of this entry's sources, destinations and to")
         }
     }
 

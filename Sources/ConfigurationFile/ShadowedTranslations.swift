@@ -136,6 +136,12 @@ package struct ShadowedTranslations {
 }
 
 extension Masquerade {
+    /// The families of packets that can match, by every list of addresses.
+    var addressFamilies: Set<Family> {
+        let lists = [sources, destinations].map { AddressRanges($0) }
+        return Set(families.filter { family in lists.allSatisfy { !$0[family].isEmpty } })
+    }
+
     /// The families of its packets, as far as addresses say.
     fileprivate var families: [Family] {
         Family.allCases.filter { family in

@@ -38,6 +38,7 @@ BEYOND = {
     "an exclusion without quotes, with a space",
     "entries that never match",
     "services that are none",
+    "a translation of services that have no address of its family",
     "FTP over the same real servers, to different addresses",
     "a translation that two others take together",
     "translations that never decide, and what helps",
