@@ -7,6 +7,18 @@ import Testing
 
 let python = "/usr/bin/python3"
 
+/// The middle one of several times, and the longest.
+private struct Spread {
+    let median: Duration
+    let longest: Duration
+
+    init(_ times: [Duration]) {
+        let sorted = times.sorted()
+        median = sorted[sorted.count / 2]
+        longest = sorted[sorted.count - 1]
+    }
+}
+
 extension DaemonKernelTests {
     @Suite("Clients cannot keep the daemon from its work")
     struct Clients {
@@ -47,7 +59,7 @@ extension DaemonKernelTests {
                     [python, "-c", Self.hostile, kind, daemon.files.statusSocket, "\(isLong ? 60 : 8)"])
                 sleep(3)
                 var (repairs, answers) = ([Duration](), [Duration]())
-                for _ in 1...10 {
+                for _ in 1...(isLong ? 200 : 10) {
                     try namespace.run("iptables-legacy", "-w", "-t", "mangle", "-D", "fwmarkd-mark", "1")
                     let deleted = Date.now
                     _ = try judge.untilRight(seconds: 5)
@@ -63,13 +75,15 @@ extension DaemonKernelTests {
                 }
                 let use = try daemon.use()
                 clients.signal(SIGKILL)
-                let (repair, answer) = (repairs.sorted(), answers.sorted())
+                let (repair, answer) = (Spread(repairs), Spread(answers))
                 print(
-                    "\(kind): repaired after \(repair[5]), at most \(repair[9]); root answered after \(answer[5]), at most \(answer[9]); "
+                    "\(kind): repaired after \(repair.median), at most \(repair.longest); root answered after \(answer.median), at most \(answer.longest); "
                         + "\(use.resident >> 20) MiB, \(use.openFiles) files")
                 // The clients take all of the processor that they get: medians, and bounds that a busy machine does not pass.
-                #expect(repair[5] < (isReleased ? .milliseconds(60) : .milliseconds(200)) && repair[9] < .milliseconds(1100))
-                #expect(answer[5] < (isReleased ? .milliseconds(100) : .milliseconds(200)) && answer[9] < .milliseconds(1100))
+                #expect(
+                    repair.median < (isReleased ? .milliseconds(60) : .milliseconds(200)) && repair.longest < .milliseconds(1100))
+                #expect(
+                    answer.median < (isReleased ? .milliseconds(100) : .milliseconds(200)) && answer.longest < .milliseconds(1100))
                 // Debug builds are larger.
                 #expect(use.resident < (isReleased ? 64 : 128) << 20)
                 #expect(use.openFiles < 600)
