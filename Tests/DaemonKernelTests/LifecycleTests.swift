@@ -66,7 +66,7 @@ extension DaemonKernelTests {
             }
         }
 
-        @Test("Two thousand SIGHUPs are a handful of reloads")
+        @Test("Two thousand SIGHUPs are far fewer reloads, paced by what they cost")
         func hangups() async throws {
             try await NetworkNamespace.run { namespace in
                 let daemon = try Daemon.ready(in: namespace, ftp())
@@ -80,7 +80,8 @@ extension DaemonKernelTests {
                 sleep(2)
                 let reloads = try daemon.events().count { $0.kind == .applied } - 1
                 print("2,000 SIGHUPs in \(storm): \(reloads) reloads")
-                #expect((1...200).contains(reloads))
+                // As released one costs less than a millisecond of processor time.
+                #expect((1...(isReleased ? 800 : 200)).contains(reloads))
                 #expect(try daemon.status().state == .inSync)
                 let settled = reloads
                 usleep(500_000)
