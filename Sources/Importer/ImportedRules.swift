@@ -23,14 +23,19 @@ package struct ImportedRules: Sendable {
     /// How many rules other tables have.
     package private(set) var untouched: [TableID: Int] = [:]
     /// Lines of a text that are no rules.
-    package let strayLines: [FoundRules.StrayLine]
+    package private(set) var strayLines: [FoundRules.StrayLine] = []
 
     /// Sorts the rules.
     ///
     /// - Parameter position: where our jump will be in its hook; nil: where more rules can be taken.
     package init(_ found: FoundRules, hookPosition position: DaemonSettings.HookPosition? = nil) {
+        self.init(found, position, staying: [])
+    }
+
+    /// - Parameter staying: rules that save marks and are to stay.
+    private init(_ found: FoundRules, _ position: DaemonSettings.HookPosition?, staying: Set<FoundRule>) {
         strayLines = found.strayLines
-        let tries = (position.map { [$0] } ?? [.first, .last]).map { Sorted(found, $0) }
+        let tries = (position.map { [$0] } ?? [.first, .last]).map { Sorted(found, $0, staying) }
         guard var best = tries.first else { return }
         for other in tries.dropFirst() where other.count > best.count { best = other }
         configuration.daemon.hookPosition = best.position
@@ -42,8 +47,19 @@ package struct ImportedRules: Sendable {
             best.translations, &configuration.ftp, configuration.allServices, &names
         ) { missing.insert($0) }
 
+        let helpers = HelperRules(found)
+        let incomplete = configuration.ftp.filter { $0.active?.to == .virtualAddress && !helpers.areComplete(for: $0) }
+        let others = configuration.services.filter(\.savesMark)
+        if !incomplete.isEmpty || !others.isEmpty {
+            let marks = Set(incomplete.map(\.mark) + others.map(\.mark))
+            let alone = best.marks.filter { marks.contains($0.mark) }.compactMap(\.savedBy)
+            self = ImportedRules(found, position, staying: staying.union(alone))
+            return
+        }
+
         var listed: Set<FoundRule> = []
-        originals = best.originals.filter { !missing.contains($0) && listed.insert($0).inserted }
+        let helping = configuration.ftp.flatMap { helpers.rules(of: $0) }
+        originals = (best.originals + helping).filter { !missing.contains($0) && listed.insert($0).inserted }
         for rule in best.originals where missing.contains(rule) && listed.insert(rule).inserted {
             add(rule, "no imported service has the mark that it asks for")
         }
@@ -63,6 +79,7 @@ package struct ImportedRules: Sendable {
         for (id, chains) in found.tables.sorted(by: { $0.key < $1.key }) where id.table != .nat && id.table != .mangle {
             for rule in chains.flatMap(\.rules) {
                 switch rule.rule.target {
+                case .helper where originals.contains(rule): break
                 case .mark, .connectionMark: add(rule, "it marks in the table \(id.table), while fwmarkd marks in mangle")
                 default: untouched[id, default: 0] += 1
                 }
@@ -82,8 +99,11 @@ private struct Sorted {
 
     var count: Int { marks.count + translations.count }
 
-    init(_ found: FoundRules, _ position: DaemonSettings.HookPosition) {
+    private let saving: Set<FoundRule>
+
+    init(_ found: FoundRules, _ position: DaemonSettings.HookPosition, _ staying: Set<FoundRule>) {
         self.position = position
+        saving = staying
         for family in Family.allCases {
             addMarks(found, TableID(family, .mangle))
             addTranslations(found, TableID(family, .nat))
@@ -104,7 +124,7 @@ private struct Sorted {
             let walk = HookWalk(chains, id.family, from: hook.chain, skipsOurs: !found.isFromText)
             walked += 1
             for (rule, reason) in walk.unreached { unreached[rule] = ((unreached[rule]?.count ?? 0) + 1, reason) }
-            let sorting = MarkSorting(walk.items, hook, position, after: hook == .input ? inPrerouting : []).sorting
+            let sorting = MarkSorting(walk.items, hook, position, after: hook == .input ? inPrerouting : [], staying: saving).sorting
             marks += take(sorting)
             if hook == .prerouting { inPrerouting = marks.filter { $0.rule.table == id } }
         }
@@ -138,6 +158,6 @@ private struct Sorted {
 
     private mutating func addUnwalked(_ chains: [FoundRules.Chain], _ id: TableID, isWalked: Bool) {
         guard !isWalked else { return }
-        rest += chains.flatMap(\.rules).map { ($0, "no hook of \(id.table) is in the text, so no packet comes to it") }
+        rest += chains.filter { $0.name != .hold }.flatMap(\.rules).map { ($0, "no hook of \(id.table) is in the text, so no packet comes to it") }
     }
 }

@@ -8,8 +8,14 @@ struct MarkCandidate: Candidate {
     let hook: Hook
     var mark: Mark
     var region: Region
+    /// The rule after it that saves the mark as the connection's (`CONNMARK --save-mark`).
+    var savedBy: FoundRule?
 
-    var service: Service { Service(name: "", mark: mark, region: region, hooks: [hook]) }
+    var service: Service {
+        var service = Service(name: "", mark: mark, region: region, hooks: [hook])
+        service.savesMark = savedBy != nil
+        return service
+    }
 }
 
 /// Sorts the rules that one hook meets in mangle into those that services can take the place of, and those that stay.
@@ -18,13 +24,19 @@ struct MarkCandidate: Candidate {
 /// becomes ports 50000-51819 and 51821-60000.
 struct MarkSorting {
     private(set) var sorting: Sorting<MarkCandidate>
-    private let hook: Hook
+    private var hook: Hook
 
-    /// - Parameter earlier: the marks of hooks that packets of this one have met before.
-    init(_ items: [HookWalk.Item], _ hook: Hook, _ position: DaemonSettings.HookPosition, after earlier: [MarkCandidate]) {
+    /// - Parameters:
+    ///   - earlier: the marks of hooks that packets of this one have met before.
+    ///   - staying: rules that save marks and are to stay.
+    init(
+        _ items: [HookWalk.Item], _ hook: Hook, _ position: DaemonSettings.HookPosition, after earlier: [MarkCandidate],
+        staying: Set<FoundRule>
+    ) {
         sorting = Sorting(items, position)
         self.hook = hook
         classify()
+        let saves = hook == .prerouting ? absorbSaves(staying) : [:]
         let observers = items.indices.filter { index in
             sorting.candidates[index] == nil && !sorting.overridden.contains(index)
                 && !MarkSorting.effect(items[index], hook).isDisjoint(with: [.ends, .readsMark])
@@ -35,6 +47,9 @@ struct MarkSorting {
         sorting.leaveOutBlocked(
             where: { !MarkSorting.effect(items[$0], hook).isEmpty },
             { MarkSorting.blocks(items[$0], $1, hook, position) })
+        // A rule that saves the mark of one that stays has to stay as well, and may keep others from moving.
+        let alone = saves.filter { sorting.candidates[$0.value] == nil }.map { items[$0.key].rule }
+        if !alone.isEmpty { self = MarkSorting(items, hook, position, after: earlier, staying: staying.union(alone)) }
     }
 
     private static func effect(_ item: HookWalk.Item, _ hook: Hook) -> RuleEffect {
@@ -61,6 +76,30 @@ struct MarkSorting {
         }
     }
 
+    /// Gives candidates the rules that save their marks.
+    ///
+    /// - Returns: the numbers of these rules, with those of the candidates.
+    private mutating func absorbSaves(_ staying: Set<FoundRule>) -> [Int: Int] {
+        var absorbed: [Int: Int] = [:]
+        for (index, item) in sorting.items.enumerated() {
+            guard case .connectionMark(.save(let connectionMask, let packetMask)) = item.rule.rule.target, item.region.isExact,
+                connectionMask == packetMask, !staying.contains(item.rule)
+            else { continue }
+            // The nearest rule before it that does anything to these packets is the one that marks them.
+            let before = sorting.items[..<index].lastIndex {
+                !MarkSorting.effect($0, hook).isEmpty && $0.region.meets(item.region)
+            }
+            guard let before, let candidate = sorting.candidates[before], candidate.region == item.region,
+                candidate.mark.mask == packetMask, candidate.savedBy == nil
+            else { continue }
+            sorting.candidates[before]?.savedBy = item.rule
+            sorting.reasons[index] = nil
+            sorting.overridden.insert(index)
+            absorbed[index] = before
+        }
+        return absorbed
+    }
+
     private static func candidate(_ item: HookWalk.Item, _ hook: Hook) -> Result<MarkCandidate, Reason> {
         guard case .mark(let operation) = item.rule.rule.target else { return .failure(Reason.ofTarget(item.rule.rule.target)) }
         if let unclear = item.region.unclear { return .failure(Reason("a service has no words for \(unclear)")) }
@@ -71,6 +110,9 @@ struct MarkSorting {
         if !item.region.outInterfaces.isEmpty { return .failure(Reason("a service has no outgoing interface (-o)")) }
         if item.region.sourcePorts != [.all] { return .failure(Reason("a service has no source ports (--sport)")) }
         if item.region.mark != nil { return .failure(Reason("a service does not ask for a mark (-m mark)")) }
+        if item.region.connectionMark != nil {
+            return .failure(Reason("a service does not ask for the connection's mark (-m connmark)"))
+        }
         if hook == .output, !item.region.inInterfaces.isEmpty || !item.region.macs.isEmpty {
             return .failure(Reason("in OUTPUT a packet has no incoming interface and no MAC address"))
         }
@@ -153,6 +195,7 @@ struct MarkSorting {
         {
             effect.remove(.marks)
         }
+        if candidate.savedBy == nil { effect.remove(.touchesConnection) }
         if position == .first {
             // What has ended before is taken off already, and what leaves the chain by -g is marked before.
             if item.region.isExact || item.rule.rule.target.chain != nil { effect.remove(.ends) }

@@ -46,6 +46,7 @@ enum MasqueradeGrouping {
     }
 
     private static func add(_ candidate: TranslationCandidate, to ftp: inout [FTPService], _ names: inout EntryNames) -> Bool {
+        if let mark = candidate.region.connectionMark { return add(candidate, following: mark, to: &ftp) }
         var plain = Region()
         plain.sources = candidate.region.sources
         plain.transport = TransportProtocol.tcp.number
@@ -60,20 +61,48 @@ enum MasqueradeGrouping {
         default: return false
         }
         let ports = plain.sourcePorts.map(\.lower)
-        if let active = ftp[0].active {
+        let place = ftp.firstIndex { $0.active?.to != .virtualAddress }
+        guard let place else { return false }
+        if let active = ftp[place].active {
             guard active.to == to, active.dataPorts == ports else { return false }
-        } else if !names.claimMasquerade(ftp[0].name) {
+        } else if !names.claimMasquerade(ftp[place].name) {
             return false
         }
-        var servers = ftp[0].active?.realServers ?? []
+        var servers = ftp[place].active?.realServers ?? []
         servers += plain.sources.included.filter { !servers.contains($0) }
         if case .address(let address) = to, servers.contains(where: { $0.family != address.family }) { return false }
-        ftp[0].active = FTPService.Active(realServers: servers, dataPorts: ports, to: to)
+        ftp[place].active = FTPService.Active(realServers: servers, dataPorts: ports, to: to)
+        return true
+    }
+
+    /// Adds the servers of a translation to the address that the client called.
+    private static func add(
+        _ candidate: TranslationCandidate, following mark: MarkMatch, to ftp: inout [FTPService]
+    ) -> Bool {
+        var plain = Region()
+        plain.sources = candidate.region.sources
+        plain.transport = TransportProtocol.tcp.number
+        plain.sourcePorts = candidate.region.sourcePorts
+        plain.connectionMark = mark
+        guard candidate.region == plain, !plain.sources.included.isEmpty, plain.sources.excluded.isEmpty, !candidate.isRandom,
+            plain.sourcePorts.allSatisfy({ $0.lower == $0.upper }), case .addresses(let first, let last) = candidate.to, first == last
+        else { return false }
+        let ports = plain.sourcePorts.map(\.lower)
+        let index = ftp.firstIndex { entry in
+            entry.active?.to == .virtualAddress && entry.mark.value == mark.value && entry.mark.mask == mark.mask
+                && entry.addresses.filter { $0.family == first.family } == [Prefix(first)]
+                && (entry.active?.realServers.isEmpty == true || entry.active?.dataPorts == ports)
+        }
+        guard let index else { return false }
+        let servers = ftp[index].active?.realServers ?? []
+        ftp[index].active = .init(
+            realServers: servers + plain.sources.included.filter { !servers.contains($0) }, dataPorts: ports, to: .virtualAddress)
         return true
     }
 
     private static func entry(_ candidate: TranslationCandidate, _ services: [Service]) -> Masquerade? {
         let region = candidate.region
+        if region.connectionMark != nil { return nil }
         var entry = Masquerade(
             name: "", sources: region.sources, destinations: region.addresses, outInterfaces: region.outInterfaces,
             to: candidate.to,

@@ -19,6 +19,8 @@ struct Region: Sendable, Hashable {
     var destinationPorts: [PortRange] = [.all]
     /// The mark that packets bear; nil: any.
     var mark: MarkMatch?
+    /// The mark that their connections bear; nil: any.
+    var connectionMark: MarkMatch?
     /// What of the rule a configuration has no words for, as iptables prints it; nil: the region is exact.
     var unclear: String?
 
@@ -59,6 +61,7 @@ struct Region: Sendable, Hashable {
         case .mac(let address, let isInverted):
             if isInverted { macs.excluded.append(address) } else { macs.included.append(address) }
         case .mark(let mark) where !mark.isInverted && self.mark == nil: self.mark = mark
+        case .connectionMark(let mark) where !mark.isInverted && connectionMark == nil: connectionMark = mark
         case .addressRange(let side, let first, let last, false):
             let prefixes = Prefix.covering(first, last)
             let both = Selection(prefixes)
@@ -127,8 +130,12 @@ struct Region: Sendable, Hashable {
         result.sourcePorts = Region.common(sourcePorts, other.sourcePorts)
         result.destinationPorts = Region.common(destinationPorts, other.destinationPorts)
         result.unclear = unclear ?? other.unclear
-        if let mark, let otherMark = other.mark, mark != otherMark { result.unclear = result.unclear ?? "two marks asked for" }
+        if let mark, let otherMark = other.mark, mark != otherMark { result.unclear = result.unclear ?? "two marks" }
         result.mark = mark ?? other.mark
+        if let connectionMark, let otherMark = other.connectionMark, connectionMark != otherMark {
+            result.unclear = result.unclear ?? "two marks of the connection"
+        }
+        result.connectionMark = connectionMark ?? other.connectionMark
         return result
     }
 
@@ -143,7 +150,9 @@ struct Region: Sendable, Hashable {
     /// This region without the packets of another one.
     func subtracting(_ other: Region) -> Rest {
         guard meets(other) else { return .region(self) }
-        guard other.isExact, other.mark == nil || other.mark == mark else { return .inexpressible }
+        guard other.isExact, other.mark == nil || other.mark == mark,
+            other.connectionMark == nil || other.connectionMark == connectionMark
+        else { return .inexpressible }
         // In all dimensions but one the other must cover this one.
         var rest = self
         var differing = 0

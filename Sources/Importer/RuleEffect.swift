@@ -10,6 +10,8 @@ struct RuleEffect: OptionSet {
     static let marks = RuleEffect(rawValue: 2)
     /// Does something that depends on the packet's mark.
     static let readsMark = RuleEffect(rawValue: 4)
+    /// Changes the connection's mark, or does something that depends on it.
+    static let touchesConnection = RuleEffect(rawValue: 8)
 
     /// Targets that neither end the table nor touch the mark.
     private static let harmless: Set<String> = [
@@ -24,17 +26,20 @@ struct RuleEffect: OptionSet {
         var effect: RuleEffect =
             switch rule.target {
             case .mark: .marks
-            case .connectionMark(.restore): .marks
-            case .connectionMark(.save): .readsMark
+            case .connectionMark(.restore): [.marks, .touchesConnection]
+            case .connectionMark(.save): [.readsMark, .touchesConnection]
+            case .connectionMark(.set): .touchesConnection
             // What is dropped is dropped with any mark.
-            case .connectionMark(.set), .drop, .helper, .none, .jump: []
+            case .drop, .helper, .none, .jump: []
             case .returnToCaller, .goTo: isInHook ? .ends : []
             case .accept, .queue, .masquerade, .sourceNAT: .ends
             case .other(let other):
-                harmless.contains(other.name) ? [] : other.name == "HMARK" ? .marks : [.ends, .marks]
+                harmless.contains(other.name) ? [] : other.name == "HMARK" ? .marks : [.ends, .marks, .touchesConnection]
             }
         let asksForMark = rule.match.conditions.contains { if case .mark = $0 { true } else { false } }
         if asksForMark, !effect.isEmpty || rule.target != .none { effect.insert(.readsMark) }
+        let asksForConnection = rule.match.conditions.contains { if case .connectionMark = $0 { true } else { false } }
+        if asksForConnection, !effect.isEmpty || rule.target != .none { effect.insert(.touchesConnection) }
         return effect
     }
 }

@@ -56,7 +56,7 @@ extension RuleParser {
 
     /// A port by number, or by a name of services(5).
     private static func port(_ text: Substring, _ transport: TransportProtocol) -> UInt16? {
-        if let number = UInt16(text) { return number }
+        if let number = number(text) { return UInt16(exactly: number) }
         guard text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f }), let entry = getservbyname(String(text), transport.rawValue) else {
             return commonPorts[text.lowercased()]
         }

@@ -41,15 +41,21 @@ struct RuleParser {
 
     private mutating func parse() -> [Rule] {
         while index < words.count {
-            let isInverted = words[index] == "!"
+            var isInverted = words[index] == "!"
             let start = index
             if isInverted { index += 1 }
+            splitOption()
             guard index < words.count else {
                 keep(words[start...])
                 break
             }
             let option = words[index]
             index += 1
+            // The old way: -d ! 10.0.0.0/8.
+            if !isInverted, index + 1 < words.count, words[index] == "!", !words[index + 1].hasPrefix("-") {
+                isInverted = true
+                index += 1
+            }
             if !self.option(option, isInverted) {
                 // Up to the next option: the whole of what is not understood belongs together.
                 index = max(index, start + 1)
@@ -69,6 +75,17 @@ struct RuleParser {
                 match.destination = destination
                 return Rule(match, comment: comment, target: target)
             }
+        }
+    }
+
+    /// Takes an option and its value apart that are one word: `--dport=80`, `-p6`.
+    private mutating func splitOption() {
+        guard index < words.count else { return }
+        let word = words[index]
+        if word.hasPrefix("--"), let place = word.firstIndex(of: "=") {
+            words.replaceSubrange(index...index, with: [String(word[..<place]), String(word[word.index(after: place)...])])
+        } else if word.utf8.count > 2, let letter = word.dropFirst().first, word.hasPrefix("-"), "sdiopmjg".contains(letter) {
+            words.replaceSubrange(index...index, with: [String(word.prefix(2)), String(word.dropFirst(2))])
         }
     }
 

@@ -12,11 +12,14 @@ struct SavedRules {
     private struct Place: Hashable {
         var family: Family?
         var table: String
+        /// Where the text does not say whose tables they are, each part of it between `*` and COMMIT may be another family's.
+        var part = 0
     }
 
     private let fallback: Family?
     private var headFamily: Family?
     private var current: Place?
+    private var part = 0
     private var drafts: [Place: [Draft]] = [:]
     private var numbers: [Place: [ChainName: Int]] = [:]
 
@@ -33,7 +36,9 @@ struct SavedRules {
             readHead(line.text)
             return true
         case UInt8(ascii: "*"):
-            current = Place(family: headFamily, table: String(decoding: first.dropFirst(), as: UTF8.self))
+            if headFamily == nil { part += 1 }
+            current = Place(
+                family: headFamily, table: String(decoding: first.dropFirst(), as: UTF8.self), part: headFamily == nil ? part : 0)
             return true
         case UInt8(ascii: ":"):
             guard let current, words.count >= 2 else { return false }
@@ -84,9 +89,8 @@ struct SavedRules {
 
     private mutating func change(_ words: ArraySlice<[UInt8]>, _ place: Place) -> Bool {
         var words = words
-        guard let command = words.popFirst().map({ String(decoding: $0, as: UTF8.self) }), let chainName = words.popFirst() else {
-            return false
-        }
+        guard let command = words.popFirst().map({ String(decoding: $0, as: UTF8.self) }) else { return false }
+        guard let chainName = words.popFirst() else { return changeAll(command, place) }
         let chain = ChainName(bytes: chainName)
         switch command {
         case "-N", "--new-chain": add(chain: chain, isUserDefined: true, place)
@@ -103,10 +107,33 @@ struct SavedRules {
             }
             let count = drafts[place]?[index].rules.count ?? 0
             drafts[place]?[index].rules.insert(Array(words), at: min(position - 1, count))
-        case "-P", "--policy": break
+        case "-P", "--policy", "-Z", "--zero": break
+        case "-F", "--flush": forget([chain], place)
+        case "-X", "--delete-chain": break
+        case "-D", "--delete": delete(Array(words), from: chain, place)
         default: return false
         }
         return true
+    }
+
+    /// Commands that may go without a chain, for all of a table.
+    private mutating func changeAll(_ command: String, _ place: Place) -> Bool {
+        switch command {
+        case "-F", "--flush": forget((drafts[place] ?? []).map(\.name), place)
+        case "-X", "--delete-chain", "-Z", "--zero": break
+        default: return false
+        }
+        return true
+    }
+
+    private mutating func forget(_ chains: [ChainName], _ place: Place) {
+        for chain in chains { if let index = numbers[place]?[chain] { drafts[place]?[index].rules = [] } }
+    }
+
+    private mutating func delete(_ words: [[UInt8]], from chain: ChainName, _ place: Place) {
+        guard let index = numbers[place]?[chain], let rules = drafts[place]?[index].rules else { return }
+        let number = words.count == 1 ? Int(String(decoding: words[0], as: UTF8.self)).map { $0 - 1 } : rules.firstIndex(of: words)
+        if let number, rules.indices.contains(number) { drafts[place]?[index].rules.remove(at: number) }
     }
 
     private mutating func number(of chain: ChainName, _ place: Place) -> Int {
@@ -124,27 +151,40 @@ struct SavedRules {
 
     // MARK: - The end
 
-    /// The chains by table. Where the text does not name the family, the addresses of the rules do.
+    /// The chains by table. Where the text does not name the family, the addresses of the rules do, else its neighbours.
     func finish() -> [TableID: [FoundRules.Chain]] {
-        var tables: [TableID: [FoundRules.Chain]] = [:]
-        for (place, drafts) in drafts {
+        var merged: [TableID: [Draft]] = [:]
+        var places: [TableID: [ChainName: Int]] = [:]
+        var last = fallback ?? .ipv4
+        for (place, drafts) in drafts.sorted(by: { $0.key.part < $1.key.part }) {
             guard let table = Table(rawValue: place.table) else { continue }
-            let family = place.family ?? SavedRules.family(of: drafts.lazy.flatMap(\.rules)) ?? fallback ?? .ipv4
+            let family = place.family ?? SavedRules.family(of: drafts.lazy.flatMap(\.rules)) ?? last
+            if place.family == nil { last = family }
             let id = TableID(family, table)
-            let names = Set(drafts.lazy.filter(\.isUserDefined).map(\.name))
-            tables[id, default: []] += drafts.map { draft in
-                var rules: [FoundRule] = []
-                for words in draft.rules {
-                    for rule in RuleParser.rules(words, family, isChain: { names.contains($0) }) {
-                        let text = words.map { inQuotes(String(decoding: $0, as: UTF8.self)) }.joined(separator: " ")
-                        rules.append(
-                            FoundRule(table: id, chain: draft.name, number: rules.count + 1, rule: rule, text: printable(text)))
-                    }
+            for draft in drafts {
+                if let index = places[id]?[draft.name] {
+                    merged[id]?[index].rules += draft.rules
+                } else {
+                    places[id, default: [:]][draft.name] = merged[id]?.count ?? 0
+                    merged[id, default: []].append(draft)
                 }
-                return FoundRules.Chain(name: draft.name, rules: rules)
             }
         }
-        return tables
+        return Dictionary(uniqueKeysWithValues: merged.map { ($0, SavedRules.chains($1, $0)) })
+    }
+
+    private static func chains(_ drafts: [Draft], _ id: TableID) -> [FoundRules.Chain] {
+        let names = Set(drafts.lazy.filter(\.isUserDefined).map(\.name))
+        return drafts.map { draft in
+            var rules: [FoundRule] = []
+            for words in draft.rules {
+                let text = printable(words.map { inQuotes(String(decoding: $0, as: UTF8.self)) }.joined(separator: " "))
+                for rule in RuleParser.rules(words, id.family, isChain: { names.contains($0) }) {
+                    rules.append(FoundRule(table: id, chain: draft.name, number: rules.count + 1, rule: rule, text: text))
+                }
+            }
+            return FoundRules.Chain(name: draft.name, rules: rules)
+        }
     }
 
     private static func family(of rules: some Sequence<[[UInt8]]>) -> Family? {

@@ -33,10 +33,12 @@ struct ServiceGrouping {
         var services: [Service] = []
         for (draft, name) in zip(grouping.drafts, wanted) {
             if let (control, passive) = draft.service.ftpPorts {
-                ftp.append(
-                    FTPService(
-                        name: name ?? names.service("ftp"), mark: draft.service.mark,
-                        addresses: draft.service.addresses.included, controlPorts: control, passivePorts: passive))
+                var entry = FTPService(
+                    name: name ?? names.service("ftp"), mark: draft.service.mark,
+                    addresses: draft.service.addresses.included, controlPorts: control, passivePorts: passive)
+                // The real servers are in the translations.
+                if draft.service.savesMark { entry.active = .init(realServers: [], to: .virtualAddress) }
+                ftp.append(entry)
             } else {
                 var service = draft.service
                 service.name = name ?? names.service(service.traffic.wellKnownName ?? "mark-\(service.mark.value)")

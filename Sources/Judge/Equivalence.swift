@@ -233,7 +233,7 @@ extension Judgement {
         guard verdict.isSame(as: other.verdict) else { return false }
         if verdict == .known(.drop) { return true }
         return mark.isSame(as: other.mark) && connectionMark.isSame(as: other.connectionMark)
-            && translation.isSame(as: other.translation)
+            && translation.isSame(as: other.translation) && helper.isSame(as: other.helper)
     }
 }
 

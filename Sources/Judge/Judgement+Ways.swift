@@ -10,6 +10,7 @@ extension Judgement {
             mark = .known(first.packet.mark.value)
             connectionMark = .known(first.packet.connectionMark.value)
             translation = .known(first.translation)
+            helper = .known(first.helper)
             verdict = .known(first.verdict)
             steps = first.steps
             (markStep, translationStep, verdictStep) = (first.markStep, first.translationStep, first.verdictStep)
@@ -30,6 +31,7 @@ extension Judgement {
         connectionMark = agreed(
             { $0.packet.connectionMark.unknown == 0 ? $0.packet.connectionMark.value : nil }, { $0.connectionDoubt })
         translation = agreed(\.translation, \.translationDoubt)
+        helper = agreed(\.helper, \.verdictDoubt)
         verdict = agreed(\.verdict, \.verdictDoubt)
         let told = passing.first ?? first
         steps = told.steps

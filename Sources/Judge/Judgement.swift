@@ -56,6 +56,8 @@ package struct Judgement: Sendable, Hashable {
     package var connectionMark: Known<UInt32>
     /// What becomes of its source.
     package var translation: Known<Translation>
+    /// The connection tracking helper that its connection is given; empty: none.
+    package var helper: Known<String>
     /// Whether it passes the hook.
     package var verdict: Known<Verdict>
     /// The rules that it matched, in the order in which it met them, jumps included. Where some rules are in doubt, those of one

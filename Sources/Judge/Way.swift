@@ -9,6 +9,7 @@ struct Way {
     var place: (chain: Int, index: Int)?
     var callers: [(chain: Int, index: Int)] = []
     var translation = Judgement.Translation.none
+    var helper = ""
     var verdict = Verdict.accept
     var isOver = false
     /// How many jumps it has made: chains of a dump, which no kernel checked, may lead in a circle.
@@ -144,7 +145,8 @@ struct Walk {
             way.verdictDoubt = step
             way.end(.accept, step)
             return true
-        case .none, .helper: break
+        case .helper(let name): way.helper = name
+        case .none: break
         case .other(let other): return OtherTarget(other.name).act(step, &way, table)
         }
         return false
