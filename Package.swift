@@ -170,7 +170,7 @@ let package = Package(
                 "DaemonSupport",
                 "Reconciler", "Netfilter", "Planner", "Judge", "ConfigurationFile", "Rules", "API", "NamespaceSupport",
                 "PacketSupport",
-                "RandomConfigurations",
+                "RandomConfigurations", "XTables",
             ],
             exclude: ["Golden"]),
     ]

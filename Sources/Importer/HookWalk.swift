@@ -44,7 +44,9 @@ struct HookWalk {
         self.family = family
         let entered = walk(from: hook)
         for chain in chains
-        where !entered.contains(chain.name) && chain.name != .hold && Hook(chain: chain.name) == nil && !(skipsOurs && chain.name.isOurs) {
+        where !entered.contains(chain.name) && chain.name != .hold && Hook(chain: chain.name) == nil
+            && !(skipsOurs && chain.name.isOurs)
+        {
             unreached += chain.rules.map { ($0, "no rule on the way of packets leads to \(chain.name)") }
         }
     }

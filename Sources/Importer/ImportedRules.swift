@@ -124,7 +124,8 @@ private struct Sorted {
             let walk = HookWalk(chains, id.family, from: hook.chain, skipsOurs: !found.isFromText)
             walked += 1
             for (rule, reason) in walk.unreached { unreached[rule] = ((unreached[rule]?.count ?? 0) + 1, reason) }
-            let sorting = MarkSorting(walk.items, hook, position, after: hook == .input ? inPrerouting : [], staying: saving).sorting
+            let sorting = MarkSorting(walk.items, hook, position, after: hook == .input ? inPrerouting : [], staying: saving)
+                .sorting
             marks += take(sorting)
             if hook == .prerouting { inPrerouting = marks.filter { $0.rule.table == id } }
         }
@@ -158,6 +159,8 @@ private struct Sorted {
 
     private mutating func addUnwalked(_ chains: [FoundRules.Chain], _ id: TableID, isWalked: Bool) {
         guard !isWalked else { return }
-        rest += chains.filter { $0.name != .hold }.flatMap(\.rules).map { ($0, "no hook of \(id.table) is in the text, so no packet comes to it") }
+        rest += chains.filter { $0.name != .hold }.flatMap(\.rules).map {
+            ($0, "no hook of \(id.table) is in the text, so no packet comes to it")
+        }
     }
 }

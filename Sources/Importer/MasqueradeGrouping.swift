@@ -85,7 +85,8 @@ enum MasqueradeGrouping {
         plain.sourcePorts = candidate.region.sourcePorts
         plain.connectionMark = mark
         guard candidate.region == plain, !plain.sources.included.isEmpty, plain.sources.excluded.isEmpty, !candidate.isRandom,
-            plain.sourcePorts.allSatisfy({ $0.lower == $0.upper }), case .addresses(let first, let last) = candidate.to, first == last
+            plain.sourcePorts.allSatisfy({ $0.lower == $0.upper }), case .addresses(let first, let last) = candidate.to,
+            first == last
         else { return false }
         let ports = plain.sourcePorts.map(\.lower)
         let index = ftp.firstIndex { entry in
@@ -108,9 +109,14 @@ enum MasqueradeGrouping {
             to: candidate.to,
             isRandom: candidate.isRandom)
         if let mark = region.mark {
-            guard let service = services.first(where: { $0.mark.value == mark.value && $0.mark.mask == mark.mask }) else {
-                return nil
+            // A service has a mark for packets of the families that it has addresses of.
+            func isOfFamily(_ selection: Selection<Prefix>) -> Bool {
+                selection.included.isEmpty || selection.included.contains { $0.family == candidate.rule.table.family }
             }
+            let service = services.first {
+                $0.mark.value == mark.value && $0.mark.mask == mark.mask && isOfFamily($0.addresses) && isOfFamily($0.sources)
+            }
+            guard let service else { return nil }
             entry.services = [service.name]
         }
         let everywhere = Prefix(containing: Address(family: candidate.rule.table.family, bits: 0), length: 0)

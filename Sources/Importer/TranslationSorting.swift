@@ -37,6 +37,9 @@ struct TranslationSorting {
             switch TranslationSorting.candidate(item, TranslationSorting.effect(item)) {
             case .success(var candidate):
                 switch candidate.region.subtracting(all: item.returned) {
+                case .region(let region) where region.sources.isEmpty && region.addresses.isEmpty && region.mark == nil:
+                    sorting.reasons[index] =
+                        "a masquerade needs sources, services or destinations, and this translates every packet"
                 case .region(let region):
                     candidate.region = region
                     sorting.candidates[index] = candidate
@@ -76,9 +79,6 @@ struct TranslationSorting {
         if !item.region.macs.isEmpty { return .failure(Reason("a masquerade has no MAC addresses")) }
         if let transport = item.region.transport, TransportProtocol(number: transport) == nil {
             return .failure(Reason("a masquerade has no words for the protocol \(ProtocolMatch(transport).name) (-p)"))
-        }
-        if item.region.sources.isEmpty, item.region.addresses.isEmpty, item.region.mark == nil {
-            return .failure(Reason("a masquerade needs sources, services or destinations, and this translates every packet"))
         }
         return .success(TranslationCandidate(rule: item.rule, to: to, isRandom: isRandom, region: item.region))
     }

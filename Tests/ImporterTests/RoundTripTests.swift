@@ -51,8 +51,10 @@ struct RoundTripTests {
     private func roundTrip(_ configuration: Configuration) throws -> String? {
         let ruleset = Planner.plan(for: configuration).ruleset
         let imported = ImportedRules(FoundRules(parsing: dump(ruleset)))
-        // What excludes packets is a part of the entry that it excludes them from.
-        let left = imported.leftovers.filter { !$0.rules.allSatisfy { $0.rule.target == .returnToCaller } }
+        // What excludes packets is a part of the entry that it excludes them from, and what excludes them from nothing says nothing.
+        let left = imported.leftovers.filter {
+            !$0.rules.allSatisfy { $0.rule.target == .returnToCaller } && !$0.reason.hasSuffix("keeps no packet from a translation")
+        }
         if let leftover = left.first { return "\(leftover.reason): \(leftover.rules.map(\.command))" }
         let text = ConfigurationText(path: "imported.yaml", bytes: Array(imported.text.utf8))
         let again = try Configuration.load([text]).configuration
@@ -75,7 +77,7 @@ struct RoundTripTests {
         }
     }
 
-    @Test("Random files with every word of the language", arguments: 0..<40 as Range<UInt64>)
+    @Test("Random files with every word of the language", arguments: 0..<60 as Range<UInt64>)
     func random(_ seed: UInt64) throws {
         var random = RandomConfiguration(seed: seed, isCrowded: false, words: .all)
         let configuration = random.configuration(services: 6, masquerades: 6, allowsConflicts: false)
