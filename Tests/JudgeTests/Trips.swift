@@ -19,7 +19,8 @@ struct Trips {
         for index in 0..<count {
             let trip = try one(UInt16(index))
             // An answer to another one is not the first of its connection.
-            guard let key = trip.connection, let back = trip.answer.connection, !taken.contains(back) else { continue }
+            guard let key = trip.connection, let back = trip.answer.connection, back != key, !taken.contains(back)
+            else { continue }
             if taken.insert(key).inserted { trips.append(trip) }
         }
         return trips
