@@ -79,7 +79,7 @@ extension MarkOutcome {
         }
         switch judgement.mark {
         case .unknown(let step): self.init(.unknown, reason: origins.doubt(step))
-        case .known(0): self.init(.unmarked)
+        case .known(0): self.init(.unmarked, reason: judgement.endBeforeOurs.map { "by \(origins.text($0))" })
         case .known(let value):
             guard let step = judgement.markStep else {
                 self = previous
@@ -87,6 +87,21 @@ extension MarkOutcome {
             }
             let owner = origins.owner(step, family)
             self.init(.marked, value: value, service: owner, reason: owner == nil ? "by \(origins.text(step))" : nil)
+        }
+    }
+}
+
+extension Judgement {
+    /// The rule of another program that ended mangle before the packet came to ours; nil: none did.
+    fileprivate var endBeforeOurs: Step? {
+        let met = steps.filter { $0.table == .mangle }
+        guard let last = met.last, !met.contains(where: { $0.chain.isOurs || $0.rule.target.chain?.isOurs == true }) else {
+            return nil
+        }
+        return switch last.rule.target {
+        case .accept, .queue: last
+        case .returnToCaller: Hook(chain: last.chain) == nil ? nil : last
+        default: nil
         }
     }
 }

@@ -95,6 +95,12 @@ struct ExplainTests {
             #expect(overridden.hasPrefix("mark    99 (0x63), by rule 2 of PREROUTING, table mangle\n"), "\(overridden)")
             try namespace.run("iptables-legacy", "-t", "mangle", "-D", "PREROUTING", "2")
 
+            // One before it that lets the packet pass is why there is no mark.
+            try namespace.run("iptables-legacy", "-t", "mangle", "-I", "PREROUTING", "-s", "198.51.100.7", "-j", "ACCEPT")
+            let ended = try program.run(line).output
+            #expect(ended.hasPrefix("mark    none, by rule 1 of PREROUTING, table mangle\n"), "\(ended)")
+            try namespace.run("iptables-legacy", "-t", "mangle", "-D", "PREROUTING", "1")
+
             try namespace.run("iptables-legacy", "-t", "mangle", "-I", "PREROUTING", "-p", "icmp", "-j", "ACCEPT")
             try namespace.run("iptables-legacy", "-t", "mangle", "-D", "fwmarkd-mark", "1")
             let drifted = try program.run(line).output
