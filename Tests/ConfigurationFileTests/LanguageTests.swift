@@ -199,6 +199,14 @@ struct LanguageTests {
         #expect(try load(text).configuration.services.count == 2)
     }
 
+    @Test(
+        "A part of an entry may be excluded: at its beginning, at its end, or within it",
+        arguments: ["10.0.0.0/9", "10.128.0.0/9", "10.1.0.0/16", "10.0.0.0", "10.255.255.255"])
+    func partlyExcluded(_ exclusion: String) throws {
+        let text = "services:\n  - {name: a, mark: 1, addresses: [10.0.0.0/8, \"!\(exclusion)\"], tcp: [80]}\n"
+        #expect(try load(text).configuration.services.count == 1)
+    }
+
     @Test("Ten thousand FTP services are read", .timeLimit(.minutes(1)))
     func many() throws {
         let found = try load(manyServices(10_000)).configuration
