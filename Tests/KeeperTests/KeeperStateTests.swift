@@ -70,6 +70,10 @@ struct KeeperStateTests {
         for _ in 0..<2000 { state.reloadRequested() }
         #expect(next(&state, at: 1) == .reload)
         #expect(next(&state, at: 1) == .wait(until: 1000))
+        // A reload that a client asked for reads the file as well.
+        state.reloadRequested()
+        state.reloadBegun()
+        #expect(next(&state, at: 1) == .wait(until: 1000))
     }
 
     @Test("A storm of signals is paced: reloading takes no more processor time than repairing may")
