@@ -279,4 +279,4 @@ struct DaemonCommandTests {
 }
 
 /// The message as JSON on one line.
-private func text(_ message: some Encodable) -> String { String(decoding: JSON.encode(message), as: UTF8.self) }
+func text(_ message: some Encodable) -> String { String(decoding: JSON.encode(message), as: UTF8.self) }

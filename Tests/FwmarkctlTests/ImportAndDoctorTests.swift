@@ -30,6 +30,30 @@ struct ImportAndDoctorTests {
 
         """
 
+    /// What import prints of them.
+    private static let imported = """
+        # Made by `fwmarkctl import`. Give the services names that say what they are.
+
+        ftp:
+          - name: ftp
+            mark: 21
+            addresses: [203.0.113.10]
+            passive-ports: 10000-20000
+            active:
+              real-servers: [10.11.12.0/24]
+
+        masquerade:
+          - name: masquerade
+            sources: [172.17.0.0/16]
+            out-interface: ["!docker0"]
+
+        # Not imported: 1 rule.
+        #
+        # It sets no mark:
+        #     iptables-legacy -t mangle -A PREROUTING -m conntrack --ctstate INVALID -j DROP
+
+        """
+
     @Test("The kernel's rules become a file that check takes, and --adopt exchanges them for ours; the neighbours' stay")
     func importAndAdopt() async throws {
         try await inNamespace { scratch, namespace, run in
@@ -40,28 +64,7 @@ struct ImportAndDoctorTests {
             let imported = try run("import")
             #expect(imported.status == 0 && imported.errors == "")
             #expect(
-                imported.output == """
-                    # Made by `fwmarkctl import`. Give the services names that say what they are.
-
-                    ftp:
-                      - name: ftp
-                        mark: 21
-                        addresses: [203.0.113.10]
-                        passive-ports: 10000-20000
-                        active:
-                          real-servers: [10.11.12.0/24]
-
-                    masquerade:
-                      - name: masquerade
-                        sources: [172.17.0.0/16]
-                        out-interface: ["!docker0"]
-
-                    # Not imported: 1 rule.
-                    #
-                    # It sets no mark:
-                    #     iptables-legacy -t mangle -A PREROUTING -m conntrack --ctstate INVALID -j DROP
-
-                    """)
+                imported.output == ImportAndDoctorTests.imported)
             let file = try scratch.file("imported.yaml", imported.output)
             #expect(try run("check --config \(file)").status == 0)
 

@@ -56,9 +56,8 @@ struct ServiceFlow {
                     name: "what IPVS sends to the real server \(server), \(what) (\(service.name))", hooks: [.output], packet: sent,
                     iptablesMatch: "-d \(server) -p \(protocolName)\(port)", nftMatch: "\(six) daddr \(server)\(nftPort)"))
             var answer = packet(number, ports.lower, server, client, isAnswer: true)
-            answer.outInterface = way
             // The first answer that connection tracking sees is one to nothing that it knows.
-            answer.state = isTracked ? .established : transport == .tcp ? .invalid : .new
+            (answer.outInterface, answer.state) = (way, isTracked ? .established : transport == .tcp ? .invalid : .new)
             let source = port.isEmpty ? "" : " --sport \(ports.iptablesSyntax)"
             flows.append(
                 ServiceFlow(
