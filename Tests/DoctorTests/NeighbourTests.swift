@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import ConfigurationFile
+import Glibc
 import Netlink
 import Rules
 import Testing
@@ -175,8 +176,15 @@ struct NeighbourTests {
         }
         facts.put(.mangle, [.prerouting: rules])
         facts.put(.filter, [.input: rules])
-        let clock = ContinuousClock()
-        let time = clock.measure { _ = Examination(of: facts) }
+        // Processor time of this thread: other work on the machine does not count.
+        func used() -> Duration {
+            var time = timespec()
+            clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+            return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
+        }
+        let start = used()
+        _ = Examination(of: facts)
+        let time = used() - start
         // Without optimisation everything takes many times as long.
         #if DEBUG
             #expect(time < .seconds(10))
