@@ -2,7 +2,7 @@
 import CBench
 import Glibc
 
-/// bench PROGRAMS [--smoke | --size N]: measures every row of DESIGN.md section 9, with the peers in the same run, and prints tables.
+/// bench PROGRAMS [--smoke | --size N]: measures every row of docs/performance.md, with the peers in the same run, and prints tables.
 @main
 struct Bench {
     static func main() {
@@ -42,11 +42,15 @@ struct Bench {
         for count in sizes { packets.append(try PacketRows(programs: programs, runs: runs(count)).measure(count)) }
         printPackets(packets)
 
-        let daemon = try DaemonRows(programs: programs, runs: most).measure()
+        let example = try DaemonRows(programs: programs, runs: most).measure(nil)
+        let many = try DaemonRows(programs: programs, runs: min(most, 3)).measure(Workload(count: goalSize))
+        let most = sizes.contains(100_000) ? try DaemonRows(programs: programs, runs: 1).measure(Workload(count: 100_000)) : nil
         guard let goalRules = rules.first(where: { $0.count == goalSize }),
             let goalPackets = packets.first(where: { $0.count == goalSize })
         else { return }
-        Goals(size: goalSize, rules: goalRules, packets: goalPackets, daemon: daemon).print()
+        var goals = Goals(
+            size: goalSize, rules: rules, packets: packets, ofGoal: (goalRules, goalPackets), daemons: (example, many, most))
+        goals.print()
     }
 
     private static func printMachine() {
@@ -62,11 +66,13 @@ struct Bench {
     private static func printRules(_ results: [RuleRows.Result]) {
         print("From file to kernel, whole programs, milliseconds: median (minimum–maximum)\n")
         var table = TextTable(
-            "services", "fwmarkctl apply", "… one changed", "iptables-legacy-restore", "iptables-nft-restore", "nft -f, map", "runs"
+            "services", "fwmarkctl apply", "fwmarkd --once", "… one changed", "iptables-legacy-restore", "iptables-nft-restore",
+            "nft -f, map", "runs"
         )
         for result in results {
             table.add([
-                "\(result.count)", result.apply.text, result.change.text, result.restore.text, result.nftRestore.text,
+                "\(result.count)", result.apply.text, result.once.text, result.change.text, result.restore.text,
+                result.nftRestore.text,
                 result.nft.text,
                 "\(result.apply.count)",
             ])
@@ -110,12 +116,16 @@ struct Bench {
 
     private static func printPackets(_ results: [PacketRows.Result]) {
         print("Added cost of a packet to a random address, nanoseconds; the empty director is taken off\n")
-        var table = TextTable("services", "empty director", "fwmarkd", "nft map", "plain list", "fwmarkd/nft", "fwmarkd/plain")
+        var table = TextTable(
+            "services", "packets", "empty director", "fwmarkd", "nft map", "plain list", "fwmarkd/nft", "fwmarkd/plain")
         for result in results {
-            table.add([
-                "\(result.count)", result.empty.text("ns"), result.ours.text("ns"), result.nft.text("ns"), result.plain.text("ns"),
-                significant(result.ours.median / result.nft.median), significant(result.ours.median / result.plain.median),
-            ])
+            for (traffic, row) in result.rows {
+                table.add([
+                    "\(result.count)", traffic.rawValue, row.empty.text("ns"), row.ours.text("ns"), row.nft.text("ns"),
+                    row.plain.text("ns"), significant(row.ours.median / row.nft.median),
+                    significant(row.ours.median / row.plain.median),
+                ])
+            }
         }
         table.print()
     }

@@ -5,7 +5,9 @@ import Glibc
 /// The daemon as an operator meets it: how long it takes to start, to bring a rule back, and what it occupies.
 struct DaemonRows {
     struct Result {
-        var start = Samples(), restore = Samples(), back = Samples()
+        var start = Samples(), restore = Samples()
+        /// A rule that was deleted under the lock, and one that was altered without it.
+        var back = Samples(), right = Samples()
         /// KiB.
         var memory = Samples()
     }
@@ -30,8 +32,9 @@ struct DaemonRows {
 
         """
 
-    func measure() throws -> Result {
-        let path = try Scratch.write("one.yaml", file)
+    /// Measures with so many services; without a workload with the example.
+    func measure(_ workload: Workload?) throws -> Result {
+        let path = try Scratch.write("daemon.yaml", workload?.configuration() ?? file)
         let restore = try Scratch.write("three.restore", rules)
         var result = Result()
         for _ in 0..<runs {
@@ -49,6 +52,7 @@ struct DaemonRows {
             try notifications.waitForReady()
             result.start.add((ContinuousClock.now - start) / .milliseconds(1))
             for _ in 0..<3 { result.back.add(try timeUntilBack()) }
+            result.right.add(try timeUntilRight())
             result.memory.add(try residentKiB(daemon.pid))
             daemon.end(SIGTERM)
         }
@@ -75,11 +79,20 @@ struct DaemonRows {
         return (back - gone) / .milliseconds(1)
     }
 
-    private func wait(for what: String, _ condition: () throws -> Bool) throws -> ContinuousClock.Instant {
+    /// Alters a mark without the lock, and waits until it is right again: milliseconds.
+    private func timeUntilRight() throws -> Double {
+        let place = bench_alter_mark()
+        let altered = bench_mark(place)
+        let start = ContinuousClock.now
+        guard place >= 0, altered >= 0 else { throw Failure("no mark could be altered") }
+        return (try wait(for: "the repair of a mark", pause: 2000) { bench_mark(place) != altered } - start) / .milliseconds(1)
+    }
+
+    private func wait(for what: String, pause: UInt32 = 20, _ condition: () throws -> Bool) throws -> ContinuousClock.Instant {
         let patience = ContinuousClock.now + .seconds(30)
         while ContinuousClock.now < patience {
             if try condition() { return .now }
-            usleep(20)
+            usleep(pause)
         }
         throw Failure("\(what) did not happen within 30 s")
     }

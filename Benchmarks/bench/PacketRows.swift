@@ -5,10 +5,27 @@ import Glibc
 /// What a packet to a random one of the addresses costs more than in a director without rules: two namespaces joined by a veth
 /// pair, raw frames in, sender and director on one processor, so that nothing is done meanwhile.
 struct PacketRows {
+    /// What is sent.
+    enum Traffic: String, CaseIterable {
+        case service = "to a random service"
+        case otherPort = "to another port of one"
+        case stranger = "to an address that is none"
+
+        var port: UInt16 { self == .otherPort ? 443 : 21 }
+
+        /// Addresses that are no service's lie far behind them.
+        var firstAddress: UInt32 { self == .stranger ? 0x0b00_0001 : Workload.firstAddress }
+    }
+
+    /// Nanoseconds a packet; `empty` whole, the others without it.
+    struct Row {
+        var empty = Samples(), ours = Samples(), plain = Samples(), nft = Samples()
+    }
+
     struct Result {
         let count: Int
-        /// Nanoseconds a packet; `empty` whole, the others without it.
-        var empty = Samples(), ours = Samples(), plain = Samples(), nft = Samples()
+        var rows: [(traffic: Traffic, row: Row)] = []
+        subscript(_ traffic: Traffic) -> Row { rows.first { $0.traffic == traffic }?.row ?? Row() }
     }
 
     let programs: Programs
@@ -25,22 +42,30 @@ struct PacketRows {
         // What costs much is sent less; every run takes a fraction of a second.
         let many: Int64 = 200_000
         let few = Int64(max(2_000, min(200_000, 20_000_000 / (count * 2))))
-        var (empty, ours, list, map) = (Samples(), Samples(), Samples(), Samples())
+        var rows = Traffic.allCases.map { (traffic: $0, row: Row()) }
+        func send(_ frames: Int64, _ kind: WritableKeyPath<Row, Samples>) throws {
+            for index in rows.indices { rows[index].row[keyPath: kind].add(try link.send(frames, rows[index].traffic, to: count)) }
+        }
         for _ in 0..<runs {
-            empty.add(try link.send(many, to: count))
+            try send(many, \.empty)
             try Program.run([programs.fwmarkctl, "apply", "--config", file])
-            ours.add(try link.send(many, to: count))
+            try send(many, \.ours)
             try expectMarked(many)
             try Program.run([programs.fwmarkctl, "remove"])
             try Program.run(["iptables-legacy-restore"], input: plain)
-            list.add(try link.send(few, to: count))
+            try send(few, \.plain)
             try Program.run(["iptables-legacy", "-t", "mangle", "-F"])
             try Program.run(["nft", "-f", nft])
-            map.add(try link.send(many, to: count))
+            try send(many, \.nft)
             try Program.run(["nft", "flush", "ruleset"])
         }
         // Each run has an empty director of its own: what slows the machine slows both.
-        return Result(count: count, empty: empty, ours: ours - empty, plain: list - empty, nft: map - empty)
+        return Result(
+            count: count,
+            rows: rows.map { traffic, row in
+                let empty = row.empty
+                return (traffic, Row(empty: empty, ours: row.ours - empty, plain: row.plain - empty, nft: row.nft - empty))
+            })
     }
 
     /// That every frame met its mark: a benchmark of rules that match nothing would be quick.
@@ -85,8 +110,8 @@ private struct Link {
     }
 
     /// Nanoseconds a packet.
-    func send(_ frames: Int64, to count: Int) throws -> Double {
-        let time = bench_send(sender, mac, Workload.firstAddress, UInt32(count), 21, frames)
+    func send(_ frames: Int64, _ traffic: PacketRows.Traffic, to count: Int) throws -> Double {
+        let time = bench_send(sender, mac, traffic.firstAddress, UInt32(count), traffic.port, frames)
         guard time >= 0 else { throw Failure("frames were lost: errno \(errno)") }
         return Double(time) / Double(frames)
     }

@@ -6,7 +6,7 @@ import Glibc
 struct RuleRows {
     struct Result {
         let count: Int
-        var apply = Samples(), change = Samples(), restore = Samples(), nftRestore = Samples(), nft = Samples()
+        var apply = Samples(), once = Samples(), change = Samples(), restore = Samples(), nftRestore = Samples(), nft = Samples()
         var steps: [String: Samples] = [:]
         subscript(_ step: String) -> Samples { steps[step] ?? Samples() }
     }
@@ -25,6 +25,12 @@ struct RuleRows {
             try newNamespace()
             result.apply.add(try Program.run([programs.fwmarkctl, "apply", "--config", file]))
             result.change.add(try Program.run([programs.fwmarkctl, "apply", "--config", changed]))
+            try newNamespace()
+            result.once.add(
+                try Program.run([
+                    programs.fwmarkd, "--once", "--config", file, "--state-directory", Scratch.path("state"),
+                    "--runtime-directory", Scratch.path("run"),
+                ]))
             try newNamespace()
             result.restore.add(try Program.run(["iptables-legacy-restore"], input: restore))
             try newNamespace()

@@ -46,14 +46,18 @@ package enum Planner {
     /// A table in which nothing is wanted is absent. What can never make a difference is left out: an address that another one
     /// of the same service contains, a port that is given twice. The configuration must be one that the reader accepts: no two of
     /// its services may give one packet two different marks, since their rules are in any order in a tree.
-    package static func plan(for configuration: Configuration, layout: Layout = .automatic) -> Plan {
+    ///
+    /// - Parameter onOneThread: keeps it from planning marks beside the rest where there is much of both.
+    package static func plan(
+        for configuration: Configuration, layout: Layout = .automatic, onOneThread: Bool = false
+    ) -> Plan {
         let ftp = configuration.ftp
         let names = ftp.map(\.name) + configuration.services.map(\.name)
         let translating = ftp.filter(\.translates).map(\.name) + configuration.masquerades.map(\.name)
         var owners = Owners(names + translating)
         var ruleset = Ruleset()
         let known = owners
-        let isLarge = names.count > Planner.threadLimit
+        let isLarge = names.count > Planner.threadLimit && !onOneThread
         for family in Family.allCases {
             var (marks, others) = both(isLarge) {
                 var marks = TableDraft(TableID(family, .mangle), layout)
@@ -70,7 +74,7 @@ package enum Planner {
             }
             if !others[1].isEmpty { marks.addHold() }
             let drafts = (marks, others)
-            (marks, others) = both(isLarge) {
+            (marks, others) = both(isLarge && !marks.isEmpty) {
                 drafts.0.finished(known)
             } _: {
                 drafts.1.map { $0.finished(known) }
@@ -82,6 +86,7 @@ package enum Planner {
         }
         return Plan(ruleset: ruleset, owners: owners)
     }
+
     /// From how many services on it is worth a thread to plan marks beside the rest.
     private static let threadLimit = 1000
 

@@ -4,7 +4,7 @@ import Glibc
 
 /// How the process gets its memory from the kernel.
 package enum Memory {
-    /// For a program that does one thing and ends: memory is taken in large steps, from one place, and kept until the end.
+    /// For a program that does one thing and ends: memory is taken in large steps, and kept until the end.
     ///
     /// Left to itself, glibc takes what a second thread needs page by page, with a system call for each, and gives large arrays
     /// back after each use. Both show in a run of a tenth of a second (docs/performance.md).

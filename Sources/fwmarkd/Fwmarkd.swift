@@ -8,6 +8,7 @@ import NIOCore
 import NIOPosix
 import Netfilter
 import ServiceLifecycle
+import SystemCalls
 import Systemd
 import UnixSignals
 
@@ -38,6 +39,10 @@ struct Fwmarkd: AsyncParsableCommand {
     func run() async throws {
         signal(SIGPIPE, SIG_IGN)
         umask(0o077)
+        if once {
+            Memory.takeGenerously()
+            Memory.expect(fileAt: config)
+        }
         var log = Logger(label: "fwmarkd") { _ in StandardErrorLog() }
         log.logLevel = .info
         defer { StandardErrorLog.ring.drain() }

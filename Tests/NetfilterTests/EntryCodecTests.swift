@@ -187,6 +187,36 @@ struct EntryCodecTests {
         }
     }
 
+    @Test("An entry made over that of the rule before it is the one that is made anew, whatever the two differ in")
+    func entriesOverTheLast() throws {
+        for family in Family.allCases {
+            // Whole rules, and the same with less in them: neighbours that differ in one part alone.
+            var rules = kinds.filter { $0.0 == family }.map(\.2)
+            rules +=
+                rules.map { Rule($0.match, target: $0.target) }
+                + rules.map { Rule(RuleMatch(), comment: $0.comment, target: $0.target) }
+            for length in [8, 24, 32] {
+                let address = family == .ipv4 ? Address(ipv4: 0x0a00_0000) : Address(ipv6: 0xfd00 << 112)
+                let match = AddressMatch(Prefix(containing: address, length: length))
+                rules += [Rule(RuleMatch(source: match), target: .drop), Rule(RuleMatch(destination: match), target: .drop)]
+            }
+            let anew = try rules.map { rule in
+                var encoder = EntryEncoder(family)
+                return try encoder.withEntry(rule) { Array($0) }
+            }
+            var encoder = EntryEncoder(family)
+            for first in rules.indices {
+                for second in rules.indices {
+                    // The first one has counters, which the second has not.
+                    _ = try encoder.withEntry(KernelRule(rules[first], counters: Counters(packets: 7, bytes: 700))) { _ in }
+                    let entry = try encoder.withEntry(rules[second]) { Array($0) }
+                    guard entry != anew[second] else { continue }
+                    Issue.record("\(rules[second].iptablesSyntax) after \(rules[first].iptablesSyntax)")
+                }
+            }
+        }
+    }
+
     @Test("A table of built-in chains alone is read with its policies")
     func emptyTable() async throws {
         try await NetworkNamespace.run { namespace in

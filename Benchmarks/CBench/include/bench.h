@@ -17,6 +17,12 @@ int64_t bench_replace_table(const char *table);
 /* The number of entries in the IPv4 table. */
 int64_t bench_entries(const char *table);
 
+/* Alters the first MARK of the IPv4 table mangle without the lock, the table's size unchanged. Returns where its value is, for
+ * bench_mark. */
+int64_t bench_alter_mark(void);
+/* The value at the place. */
+int64_t bench_mark(int64_t place);
+
 /* A socket that sends raw frames out of the interface, in the calling thread's namespace, and that stays there. */
 int bench_sender(const char *interface);
 /* Sends TCP SYN frames to random ones of `addresses` addresses from `first` (host order) on, and waits until the namespace of the

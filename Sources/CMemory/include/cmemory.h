@@ -3,9 +3,9 @@
 #ifndef FWMARKD_CMEMORY_H
 #define FWMARKD_CMEMORY_H
 
-/* In large steps, from one place, and never back. */
+/* In large steps, and never back. */
 void cmemory_take_generously(void);
-/* The same, and in pages of two megabytes. */
+/* The same, and for the calling thread some of it in pages of two megabytes. */
 void cmemory_take_huge_pages(void);
 
 #endif
