@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 package import FoundationEssentials
+package import Rules
 
 /// What the daemon works from.
 package struct ConfigurationStatus: Codable, Sendable, Hashable {

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+package import Rules
+
 /// What the daemon counts beside its status; a value that only grows, but for the state of the last reload.
 package struct Metrics: Sendable, Hashable {
     /// How a comparison can end.
@@ -28,7 +30,7 @@ package struct Metrics: Sendable, Hashable {
     /// How long they waited for the xtables lock, in seconds.
     package private(set) var lockWaits = Histogram(bounds: [0.001, 0.01, 0.1, 0.5, 1, 5, 10, 30])
     /// Differences found that no reload caused, by kind (`add`: a rule was missing).
-    package private(set) var drift: [String: UInt64] = [:]
+    package private(set) var drift: [ChangeKind: UInt64] = [:]
     /// How often such differences were repaired.
     package private(set) var repairs: UInt64 = 0
     /// How often another program held the xtables lock for longer than `lock-timeout`.
@@ -59,7 +61,7 @@ package struct Metrics: Sendable, Hashable {
     }
 
     /// Counts differences that no reload caused.
-    package mutating func countDrift(_ kinds: some Sequence<String>) {
+    package mutating func countDrift(_ kinds: some Sequence<ChangeKind>) {
         for kind in kinds { drift[kind, default: 0] += 1 }
     }
 

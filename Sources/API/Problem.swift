@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+package import Rules
+
 /// Why a request failed: `application/problem+json` of RFC 9457.
 package struct Problem: Codable, Error, Sendable, Hashable {
     /// What kind of problem: a URN, or `about:blank` where the HTTP status says it all.

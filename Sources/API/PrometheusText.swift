@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import FoundationEssentials
+import Rules
 
 /// The answer to `GET /metrics`: Prometheus' text format, version 0.0.4.
 package struct PrometheusText {
@@ -69,9 +70,7 @@ package struct PrometheusText {
             }
         }
         family("fwmarkd_drift_total", .counter, "Differences found that no reload caused, by what repairs them.") { family in
-            for kind in ["add", "remove", "add-chain", "remove-chain"] {
-                family.sample(["kind": kind], Double(metrics.drift[kind] ?? 0))
-            }
+            for kind in ChangeKind.allCases { family.sample(["kind": kind.rawValue], Double(metrics.drift[kind] ?? 0)) }
         }
         family("fwmarkd_repairs_total", .counter, "How often such differences were repaired.") {
             $0.sample([:], Double(metrics.repairs))
@@ -90,7 +89,9 @@ package struct PrometheusText {
 
     private mutating func addRules(_ status: Status) {
         family("fwmarkd_rules", .gauge, "Rules of fwmarkd in the kernel.") { family in
-            for table in status.tables { family.sample(["family": table.family, "table": table.table], Double(table.rules)) }
+            for table in status.tables {
+                family.sample(["family": table.family.rawValue, "table": table.table.rawValue], Double(table.rules))
+            }
         }
         family("fwmarkd_service_packets_total", .counter, "Packets that got the service's mark.") { family in
             for service in status.services {

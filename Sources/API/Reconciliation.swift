@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+package import Rules
+
 /// The answer to `POST /v1/reload` and `POST /v1/reconcile`: what was found and done.
 package struct Reconciliation: Codable, Sendable, Hashable {
     /// The first of the changes in the order in which they were made; at most `changeLimit`.
@@ -29,19 +31,19 @@ package struct Reconciliation: Codable, Sendable, Hashable {
 
 /// One difference between a table and what it should be.
 package struct ChangeMessage: Codable, Sendable, Hashable {
-    /// `add`, `remove`, `add-chain`, `remove-chain`.
-    package var kind: String
-    /// `ipv4` or `ipv6`.
-    package var family: String
-    /// `nat` or `mangle`.
-    package var table: String
+    /// What is done.
+    package var kind: ChangeKind
+    /// The table's family.
+    package var family: Family
+    /// The table.
+    package var table: Table
     /// The chain.
     package var chain: String
     /// The difference in iptables syntax after `+` or `-`: one line.
     package var lines: [String]
 
     /// A change of these parts.
-    package init(kind: String, family: String, table: String, chain: String, lines: [String]) {
+    package init(kind: ChangeKind, family: Family, table: Table, chain: String, lines: [String]) {
         (self.kind, self.family, self.table, self.chain, self.lines) = (kind, family, table, chain, lines)
     }
 }
@@ -59,10 +61,10 @@ package struct RuleList: Codable, Sendable, Hashable {
 
 /// A rule of ours as it is in the kernel.
 package struct RuleMessage: Codable, Sendable, Hashable {
-    /// `ipv4` or `ipv6`.
-    package var family: String
-    /// `nat` or `mangle`.
-    package var table: String
+    /// The table's family.
+    package var family: Family
+    /// The table.
+    package var table: Table
     /// The chain.
     package var chain: String
     /// Its number in the chain, counted from 1.
@@ -75,7 +77,7 @@ package struct RuleMessage: Codable, Sendable, Hashable {
     package var bytes: UInt64
 
     /// A rule of these parts.
-    package init(family: String, table: String, chain: String, number: Int, rule: String, packets: UInt64, bytes: UInt64) {
+    package init(family: Family, table: Table, chain: String, number: Int, rule: String, packets: UInt64, bytes: UInt64) {
         self.family = family
         self.table = table
         self.chain = chain

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+package import Rules
+
 /// A table that rules of ours are wanted or found in.
 package struct TableStatus: Codable, Sendable, Hashable {
-    /// `ipv4` or `ipv6`.
-    package var family: String
-    /// `nat` or `mangle`.
-    package var table: String
+    /// The table's family.
+    package var family: Family
+    /// The table.
+    package var table: Table
     /// How many chains of ours it has.
     package var chains: Int
     /// How many rules are in them.
@@ -13,7 +15,7 @@ package struct TableStatus: Codable, Sendable, Hashable {
     package var foreignRules: Int
 
     /// A status of these parts.
-    package init(family: String, table: String, chains: Int, rules: Int, foreignRules: Int) {
+    package init(family: Family, table: Table, chains: Int, rules: Int, foreignRules: Int) {
         (self.family, self.table, self.chains, self.rules, self.foreignRules) = (family, table, chains, rules, foreignRules)
     }
 }

@@ -30,7 +30,7 @@ struct ErrorList {
     var file = ""
     /// The way to the value that is being read.
     var path: [Step] = []
-    private var kept: [ConfigurationError] = []
+    private var kept: [FileError] = []
     /// How many there are, those included that are not kept.
     private(set) var count = 0
 
@@ -59,7 +59,10 @@ struct ErrorList {
 
     /// Keeps an error that was counted.
     mutating func keep(_ position: SourcePosition, path: String, _ message: String) {
-        kept.append(ConfigurationError(position: position, path: path.onOneLine, message: message.onOneLine))
+        kept.append(
+            FileError(
+                file: position.file, line: position.line, column: position.column, path: path.onOneLine, message: message.onOneLine)
+        )
     }
 
     /// Takes back all but the first so many errors.
@@ -88,7 +91,7 @@ struct ErrorList {
         guard count > 0 else { return nil }
         let order = Dictionary(zip(files, files.indices), uniquingKeysWith: { first, _ in first })
         let sorted = kept.enumerated().sorted { left, right in
-            let (l, r) = (left.element.position, right.element.position)
+            let (l, r) = (left.element, right.element)
             return (order[l.file] ?? files.count, l.line, l.column, left.offset)
                 < (order[r.file] ?? files.count, r.line, r.column, right.offset)
         }

@@ -53,15 +53,16 @@ extension Keeper {
     /// The file is refused by its own rules.
     @discardableResult
     func refuse(_ errors: ConfigurationErrors) -> [FileError] {
-        let messages = errors.errors.map { FileError($0) }
         let count = "\(errors.count) error\(errors.count == 1 ? "" : "s")"
         warnings[.refusal] = ["\(configurationPath) is refused (\(count)); what was in force before stays in force"]
         board.update { contents in
-            contents.status.configuration.errors = messages
+            contents.status.configuration.errors = errors.errors
             contents.metrics.noteReload(isGood: false)
         }
-        record(.reloadRefused, "\(configurationPath) is refused, nothing is changed: \(count)", lines: messages.map(\.text))
-        return messages
+        record(
+            .reloadRefused, "\(configurationPath) is refused, nothing is changed: \(count)", lines: errors.errors.map(\.description)
+        )
+        return errors.errors
     }
 
     /// A configuration that was read again and that the kernel does not take, for ever or for now: the one before stays in force.

@@ -146,7 +146,7 @@ extension Keeper {
             warnings[.undoing] = ["another program has undone \(state.undoing.count) repairs in a row; see `fwmarkctl events`"]
         }
         showState { contents in
-            if isNew { contents.metrics.countDrift(outcome.changes.lazy.map(\.kind.rawValue)) }
+            if isNew { contents.metrics.countDrift(outcome.changes.lazy.map(\.kind)) }
             if isUndone { contents.metrics.countUndone() }
             contents.metrics.isContended = state.undoing.isReported
             if !state.settings.repairs {

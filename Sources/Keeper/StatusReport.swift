@@ -126,7 +126,7 @@ extension TableStatus {
             }
         }
         self.init(
-            family: table.id.family.rawValue, table: table.id.table.rawValue, chains: chains, rules: rules, foreignRules: foreign)
+            family: table.id.family, table: table.id.table, chains: chains, rules: rules, foreignRules: foreign)
     }
 }
 
@@ -141,7 +141,7 @@ extension RuleList {
                     let rule = chain.rules[index]
                     rules.append(
                         RuleMessage(
-                            family: table.id.family.rawValue, table: table.id.table.rawValue, chain: chain.name.text,
+                            family: table.id.family, table: table.id.table, chain: chain.name.text,
                             number: index + 1, rule: printable("-A \(chain.name) \(rule.content)"), packets: rule.counters.packets,
                             bytes: rule.counters.bytes))
                 }

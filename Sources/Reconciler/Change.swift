@@ -7,24 +7,12 @@ package import Rules
 /// Changes are in an order in which they can be made one after the other; a rule that moves is taken out and added. Our own edits
 /// differ from them in that a rule that moves keeps its counters.
 package struct Change: Sendable, Hashable {
-    /// What is done, or would have to be done.
-    package enum Kind: String, Sendable, Hashable, CaseIterable {
-        /// The rule is missing at its place and is put in.
-        case add
-        /// The rule should not be at its place and is taken out.
-        case remove
-        /// The chain is missing and is made.
-        case addChain = "add-chain"
-        /// The chain should not be there and is taken away.
-        case removeChain = "remove-chain"
-    }
-
     /// In which table.
     package let table: TableID
     /// In which chain.
     package let chain: ChainName
     /// What is done.
-    package let kind: Kind
+    package let kind: ChangeKind
     /// The number that the rule has, or gets, once the changes before this one are made, counted from 1 as iptables does; nil where a
     /// chain is meant.
     package let number: Int?
@@ -36,17 +24,17 @@ package struct Change: Sendable, Hashable {
     package var rule: KernelRule.Content? { number == nil ? nil : rules[index].content }
 
     /// The change of a whole chain.
-    package init(_ kind: Kind, _ table: TableID, _ chain: ChainName) {
+    package init(_ kind: ChangeKind, _ table: TableID, _ chain: ChainName) {
         self.init(kind, table, chain, [], 0, number: nil)
     }
 
     /// The change of one rule.
-    package init(_ kind: Kind, _ table: TableID, _ chain: ChainName, _ rule: KernelRule.Content, number: Int) {
+    package init(_ kind: ChangeKind, _ table: TableID, _ chain: ChainName, _ rule: KernelRule.Content, number: Int) {
         self.init(kind, table, chain, [KernelRule(rule)], 0, number: number)
     }
 
     /// The change of the rule that has the index in `rules`.
-    init(_ kind: Kind, _ table: TableID, _ chain: ChainName, _ rules: KernelRules, _ index: Int, number: Int?) {
+    init(_ kind: ChangeKind, _ table: TableID, _ chain: ChainName, _ rules: KernelRules, _ index: Int, number: Int?) {
         (self.table, self.chain, self.kind, self.number, self.rules, self.index) = (table, chain, kind, number, rules, index)
     }
 

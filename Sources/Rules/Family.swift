@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /// An address family with netfilter tables of its own.
 package enum Family: String, Sendable, Hashable, Comparable, CaseIterable, Codable {
+    /// Internet Protocol version 4.
     case ipv4
+    /// Internet Protocol version 6.
     case ipv6
 
     /// How many bits an address has: 32 or 128.

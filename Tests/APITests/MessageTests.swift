@@ -12,7 +12,7 @@ struct MessageTests {
             state: .inSync, version: "1", pid: 7, started: time,
             configuration: ConfigurationStatus(path: "/etc/fwmarkd/fwmarkd.yaml", sha256: "ab", loaded: time),
             lastReconcile: ReconcileStatus(trigger: .boot, time: time, milliseconds: 1.5, changes: 3, attempts: 1),
-            tables: [TableStatus(family: "ipv4", table: "mangle", chains: 1, rules: 2, foreignRules: 3)],
+            tables: [TableStatus(family: .ipv4, table: .mangle, chains: 1, rules: 2, foreignRules: 3)],
             services: [
                 ServiceStatus(
                     name: "a \"b\"\\\n", mark: "21", addresses: ["203.0.113.10"], ports: ["tcp/21"], packets: 1 << 60, bytes: 5)
@@ -65,7 +65,7 @@ struct MessageTests {
     func metrics() {
         var metrics = Metrics()
         for seconds in [0.0005, 0.003, 0.005, 99] { metrics.count(.boot, .changed, seconds: seconds, lockSeconds: nil) }
-        metrics.countDrift(["add", "add", "remove"])
+        metrics.countDrift([.add, .add, .remove])
         let text = PrometheusText(status, metrics, ProcessUse(residentBytes: 4096, openFiles: 5, cpuSeconds: 0.25)).text
         for line in [
             "# TYPE fwmarkd_in_sync gauge", "fwmarkd_in_sync 1", "fwmarkd_state{state=\"drifted\"} 0",

@@ -19,7 +19,7 @@ struct PromtoolTests {
             state: .degraded, version: "1", pid: 7, started: time,
             configuration: ConfigurationStatus(path: "/etc/fwmarkd/fwmarkd.yaml", sha256: "ab", loaded: time, fallback: true),
             lastReconcile: ReconcileStatus(trigger: .boot, time: time, milliseconds: 1.5, changes: 3, attempts: 1),
-            lastVerified: time, tables: [TableStatus(family: "ipv4", table: "mangle", chains: 1, rules: 2, foreignRules: 3)],
+            lastVerified: time, tables: [TableStatus(family: .ipv4, table: .mangle, chains: 1, rules: 2, foreignRules: 3)],
             services: [
                 ServiceStatus(
                     name: "a \"b\"\\\n", mark: "21", addresses: ["203.0.113.10"], ports: ["tcp/21"], packets: 1 << 60, bytes: 5)
@@ -30,7 +30,7 @@ struct PromtoolTests {
         for trigger in Trigger.allCases {
             for outcome in Metrics.Outcome.allCases { metrics.count(trigger, outcome, seconds: 0.003, lockSeconds: 0.1) }
         }
-        metrics.countDrift(["add", "remove-chain"])
+        metrics.countDrift([.add, .removeChain])
         metrics.countRepair()
         metrics.noteReload(isGood: false)
         let text = PrometheusText(status, metrics, ProcessUse(residentBytes: 4096, openFiles: 5, cpuSeconds: 0.25)).text

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import ConfigurationFile
 import Foundation
+import Rules
 import Testing
 
 @Suite("Files and conf.d")

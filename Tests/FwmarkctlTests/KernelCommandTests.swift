@@ -77,7 +77,7 @@ struct KernelCommandTests {
             let json = try run("plan --json")
             #expect(json.status == 2)
             let reconciliation = try JSON.decode(Reconciliation.self, from: Array(json.output.utf8))
-            #expect(reconciliation.changeCount == 2 && Set(reconciliation.changes.map(\.kind)) == ["add", "remove"])
+            #expect(reconciliation.changeCount == 2 && Set(reconciliation.changes.map(\.kind)) == [.add, .remove])
 
             let remove = try run("remove")
             #expect(remove.status == 0)

@@ -16,7 +16,7 @@ enum Samples {
             lastReconcile: ReconcileStatus(
                 trigger: .reload, time: time("2026-11-25T12:00:01Z"), milliseconds: 4.25, changes: 3, attempts: 1),
             lastVerified: time("2026-11-25T12:30:00Z"),
-            tables: [TableStatus(family: "ipv4", table: "nat", chains: 1, rules: 1, foreignRules: 12)],
+            tables: [TableStatus(family: .ipv4, table: .nat, chains: 1, rules: 1, foreignRules: 12)],
             services: [
                 ServiceStatus(
                     name: "ftp", mark: "21", addresses: ["203.0.113.10"], ports: ["tcp/21", "tcp/10000-20000"], packets: 1234,
@@ -48,9 +48,9 @@ enum Samples {
     static let reconciliation = Reconciliation(
         changes: [
             ChangeMessage(
-                kind: "add-chain", family: "ipv4", table: "nat", chain: "FWMARKD-NAT", lines: ["+ iptables -t nat -N FWMARKD-NAT"]),
+                kind: .addChain, family: .ipv4, table: .nat, chain: "FWMARKD-NAT", lines: ["+ iptables -t nat -N FWMARKD-NAT"]),
             ChangeMessage(
-                kind: "remove", family: "ipv4", table: "nat", chain: "FWMARKD-NAT", lines: ["- iptables moved", "+ iptables moved"]),
+                kind: .remove, family: .ipv4, table: .nat, chain: "FWMARKD-NAT", lines: ["- iptables moved", "+ iptables moved"]),
         ], changeCount: 2, warnings: ["something to know"], milliseconds: 1.24, sha256: "00")
 
     static let events = [

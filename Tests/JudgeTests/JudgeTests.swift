@@ -44,6 +44,17 @@ struct JudgeTests {
         #expect(judge([hook([Rule(target: .accept)], policy: .drop)]).verdict == .known(.accept))
     }
 
+    @Test("At a hook without an outgoing interface a rule that asks for one matches no packet, and one for all others every packet")
+    func absentInterface() throws {
+        func leaves(_ text: String, isInverted: Bool = false) throws -> RuleMatch {
+            RuleMatch(outInterface: InterfaceMatch(try InterfacePattern(parsing: text), isInverted: isInverted))
+        }
+        let rules = [
+            mark(1, 1, try leaves("eth0")), mark(2, 2, try leaves("eth0", isInverted: true)), mark(4, 4, try leaves("+")),
+        ]
+        #expect(judge([Chain(Hook.prerouting.chain, policy: .accept, rules)]).mark == .known(6))
+    }
+
     @Test("What is in doubt is unknown, because of the rule; what all ways agree on is known")
     func doubt() {
         let local = RuleMatch(conditions: [.addressType(AddressTypeMatch(destination: 4))])

@@ -93,7 +93,7 @@ struct DriftTests {
         #expect(bench.marks == [] && bench.status.state == .drifted)
         #expect(bench.events == [.started, .applied, .drift])
         let result = try await bench.keeper.reconcile().get()
-        #expect(result.changeCount == 1 && result.changes.map(\.kind) == ["add"])
+        #expect(result.changeCount == 1 && result.changes.map(\.kind) == [.add])
         #expect(bench.marks == [80] && bench.status.state == .inSync)
     }
 

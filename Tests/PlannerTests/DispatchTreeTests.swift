@@ -138,6 +138,22 @@ struct DispatchTreeTests {
         #expect(plan.ruleset.ruleCount <= 5000 * 6 / 5)
     }
 
+    @Test("Services of one address with scattered ports are led to by all of their ports")
+    func scatteredPorts() throws {
+        let address = Address(ipv4: 0xcb00_710a)
+        let mark = try Mark(7)
+        let services = (0..<60 as Range<UInt16>).map { number in
+            Service(
+                name: "s\(number)", mark: mark, addresses: Selection([Prefix(address)]),
+                traffic: Traffic(tcp: [PortRange(1000 + number), PortRange(30_000 + number * 3)]))
+        }
+        let walk = PacketWalk(Planner.plan(for: Configuration(services: services)))
+        func marked(_ ports: [UInt16]) -> [UInt16] { ports.filter { walk.judge(packet(to: address, $0)).mark.value == 7 } }
+        let (theirs, others): ([UInt16], [UInt16]) = ([1000, 1059, 30_000, 30_090, 30_177], [999, 1060, 29_999, 30_001, 30_178])
+        #expect(marked(theirs) == theirs)
+        #expect(marked(others) == [])
+    }
+
     @Test("One service more or less changes few chains, also where it has other ports than the rest", arguments: layouts.indices)
     func locality(_ layout: Int) throws {
         let addresses = (0..<2000 as Range<UInt32>).map { Address(ipv4: DispatchTreeTests.layouts[layout]($0)) }

@@ -37,7 +37,7 @@ package struct ReferenceReader {
         let errors = draft.errors.sorted(["f"])
         // Characters that are no text are another matter, and a list that is cut short cannot be compared.
         guard unreadable.count == 0, (errors?.count ?? 0) <= ErrorList.limit else { return .passedOver }
-        let found = (errors?.errors ?? []).map { "\($0.position.line):\($0.position.column) \($0.path)" }.sorted()
+        let found = (errors?.errors ?? []).map { "\($0.line):\($0.column) \($0.path)" }.sorted()
         switch ReferenceDocument(bytes) {
         case .broken: return found.isEmpty ? .differs("the document is broken, and nothing was found") : .broken
         case .root(let root):

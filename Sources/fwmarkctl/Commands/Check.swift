@@ -41,7 +41,7 @@ struct Check: ParsableCommand {
         } catch {
             guard output.json else { throw Failure(.failure, lines: error.lines) }
             let report = Report(
-                file: options.config, isRight: false, errors: error.errors.map(FileError.init), errorCount: error.count)
+                file: options.config, isRight: false, errors: error.errors, errorCount: error.count)
             try StandardOutput.write(JSON.encodePretty(report) + [UInt8(ascii: "\n")])
             throw Failure(.failure)
         }
@@ -79,14 +79,5 @@ struct Check: ParsableCommand {
                 + (further > 0 ? ", with \(HumanText.count(further, "file")) of conf.d" : "")
                 + ": \(parts.joined(separator: ", ")); sha256 \(sha256 ?? "")\n"
         }
-    }
-}
-
-extension FileError {
-    /// An error as the messages tell it.
-    init(_ error: ConfigurationError) {
-        self.init(
-            file: error.position.file, line: error.position.line, column: error.position.column, path: error.path,
-            message: error.message)
     }
 }

@@ -42,14 +42,14 @@ struct ChangeReport {
         guard changes.count == count else {
             return text + (isApplied ? " made" : " to make") + ", of which the first \(changes.count) are shown"
         }
-        let verbs: [(kind: Change.Kind, noun: String, done: String, toDo: String)] = [
+        let verbs: [(kind: ChangeKind, noun: String, done: String, toDo: String)] = [
             (.addChain, "chain", "added", "to add"), (.add, "rule", "added", "to add"),
             (.remove, "rule", "removed", "to remove"),
             (.removeChain, "chain", "removed", "to remove"),
         ]
-        let counts = changes.reduce(into: [String: Int]()) { $0[$1.kind, default: 0] += 1 }
+        let counts = changes.reduce(into: [ChangeKind: Int]()) { $0[$1.kind, default: 0] += 1 }
         let parts = verbs.compactMap { verb in
-            counts[verb.kind.rawValue].map { "\(HumanText.count($0, verb.noun)) \(isApplied ? verb.done : verb.toDo)" }
+            counts[verb.kind].map { "\(HumanText.count($0, verb.noun)) \(isApplied ? verb.done : verb.toDo)" }
         }
         if !parts.isEmpty { text += ": " + parts.joined(separator: ", ") }
         return text
@@ -63,7 +63,7 @@ extension ChangeMessage {
         var texts = RulePrinter.text(of: rules)[...]
         return changes.map { change in
             ChangeMessage(
-                kind: change.kind.rawValue, family: change.table.family.rawValue, table: change.table.table.rawValue,
+                kind: change.kind, family: change.table.family, table: change.table.table,
                 chain: change.chain.text, lines: [change.line(rule: change.rule == nil ? nil : texts.popFirst())])
         }
     }

@@ -97,7 +97,7 @@ struct DaemonClient {
             throw Failure("the daemon answers with HTTP status \(answer.status)")
         }
         var lines = ["fwmarkctl: \(problem.title): \(problem.detail)"]
-        lines += (problem.errors ?? []).map(\.text)
+        lines += (problem.errors ?? []).map(\.description)
         throw Failure(.failure, lines: lines)
     }
 

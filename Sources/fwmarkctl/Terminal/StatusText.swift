@@ -47,7 +47,7 @@ struct StatusText {
     private var lines: [String] {
         var lines = head
         let configuration = status.configuration
-        lines += notes(configuration.errors.map(\.text), "error", style.red, rest: "fwmarkctl check shows all")
+        lines += notes(configuration.errors.map(\.description), "error", style.red, rest: "fwmarkctl check shows all")
         // What is refused for it says so already.
         if let file = configuration.unreadable, !configuration.errors.contains(where: { $0.message.hasSuffix(file.command) }) {
             lines += labelled("error", style.red, "the daemon's user cannot read \(file.path); type: \(file.command)")

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-import Rules
-
-/// One thing that is wrong in a configuration file.
-package struct FileError: Codable, Sendable, Hashable {
+/// One thing that is wrong in a configuration file: what the reader reports, and what the sockets send.
+package struct FileError: Error, Codable, Sendable, Hashable {
     /// The file's path, printable.
     package var file: String
     /// The line, counted from 1.
@@ -11,7 +9,7 @@ package struct FileError: Codable, Sendable, Hashable {
     package var column: Int
     /// The way to the value: `services[3].tcp[1]`; empty for the file as a whole.
     package var path: String
-    /// What is wrong and, where it helps, what to write instead.
+    /// What is wrong and, where that is news, what to write instead; one line without a full stop.
     package var message: String
 
     /// An error of these parts.
@@ -19,7 +17,9 @@ package struct FileError: Codable, Sendable, Hashable {
         (self.line, self.column, self.path, self.message) = (line, column, path, message)
         self.file = printable(file)
     }
+}
 
+extension FileError: CustomStringConvertible {
     /// `file:line:column: path: what is wrong`
-    package var text: String { "\(file):\(line):\(column): \(path.isEmpty ? "" : path + ": ")\(message)" }
+    package var description: String { "\(file):\(line):\(column): \(path.isEmpty ? "" : path + ": ")\(message)" }
 }
