@@ -140,7 +140,9 @@ let package = Package(
         ),
         .testTarget(
             name: "FwmarkctlTests",
-            dependencies: ["fwmarkctl", "fwmarkd", "API", "NamespaceSupport", .product(name: "NIOHTTP1", package: "swift-nio")]),
+            dependencies: [
+                "fwmarkctl", "fwmarkd", "API", "Rules", "NamespaceSupport", .product(name: "NIOHTTP1", package: "swift-nio"),
+            ]),
         .testTarget(
             name: "ImporterTests",
             dependencies: [

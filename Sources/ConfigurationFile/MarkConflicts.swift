@@ -181,9 +181,3 @@ struct FirstMarks {
         return set & cleared != 0
     }
 }
-
-extension Configuration {
-    /// The pairs of services that would give some packet two different marks: of each later service the first earlier one, as
-    /// indices into `services`.
-    package static func markConflicts(in services: [Service]) -> [MarkConflict] { MarkConflicts.find(in: services) }
-}

@@ -62,8 +62,6 @@ struct NftComparison {
         return .taken
     }
 
-    private func unknown(range: ClosedRange<UInt8>) -> Outcome { .unknown }
-
     private func addAddress(_ side: AddressSide, _ match: inout RuleMatch, _ family: Family) -> Outcome {
         let width = family.bitWidth / 8
         guard first.count == last.count, first.count <= width else { return .unknown }

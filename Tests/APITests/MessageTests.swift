@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import API
 import Foundation
+import Rules
 import Testing
 
 @Suite("The messages of the sockets")
@@ -29,7 +30,7 @@ struct MessageTests {
             FileError(file: "/f", line: 2, column: 3, path: "services[0]", message: "invalid value \"x\"")
         ])
         #expect(try JSON.decode(Problem.self, from: JSON.encode(problem)) == problem)
-        #expect(problem.errors?.first?.text == "/f:2:3: services[0]: invalid value \"x\"")
+        #expect(problem.errors?.first?.description == "/f:2:3: services[0]: invalid value \"x\"")
     }
 
     @Test("What is no message is an error", arguments: ["", "{", "[]", "{}", "{\"state\":\"fine\"}"])

@@ -48,13 +48,12 @@ private func check(_ refused: ConfigurationErrors, _ texts: [ConfigurationText])
     require((1...1000).contains(refused.errors.count) && refused.count >= refused.errors.count, "\(refused.count) errors")
     var last = (file: "", line: 0, column: 0)
     for error in refused.errors {
-        let position = error.position
-        guard let number = Int(position.file), texts.indices.contains(number) else { fatalError("an error in no file: \(error)") }
+        guard let number = Int(error.file), texts.indices.contains(number) else { fatalError("an error in no file: \(error)") }
         let lines = texts[number].bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
-        require((1...lines.count + 1).contains(position.line), "a line that is not there: \(error)")
-        let width = position.line <= lines.count ? lines[position.line - 1].count : 0
-        require((1...width + 1).contains(position.column), "a column that is not there: \(error)")
-        let here = (file: position.file, line: position.line, column: position.column)
+        require((1...lines.count + 1).contains(error.line), "a line that is not there: \(error)")
+        let width = error.line <= lines.count ? lines[error.line - 1].count : 0
+        require((1...width + 1).contains(error.column), "a column that is not there: \(error)")
+        let here = (file: error.file, line: error.line, column: error.column)
         require(last <= here, "out of order: \(error)")
         last = here
         let text = error.description

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import API
 import Foundation
+import Rules
 import Testing
 
 @Suite("fwmarkctl check")

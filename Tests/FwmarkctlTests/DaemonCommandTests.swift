@@ -3,6 +3,7 @@ import API
 import Foundation
 import NIOHTTP1
 import NamespaceSupport
+import Rules
 import Testing
 
 @testable import fwmarkctl

@@ -2,6 +2,7 @@
 import API
 import Foundation
 import NamespaceSupport
+import Rules
 import Testing
 
 @Suite("Commands that read and write the kernel", .enabled(if: NetworkNamespace.isAvailable, "needs root"))

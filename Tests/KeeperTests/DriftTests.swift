@@ -25,7 +25,7 @@ struct DriftTests {
         #expect(drift.changeCount == 1)
         #expect(drift.lines.first?.hasPrefix("+ ") == true && drift.lines.first?.contains("203.0.113.20") == true)
         #expect(drift.writer == nil && drift.message.contains("fwmarkd(8)"), "how to learn who it was")
-        #expect(bench.metrics.drift == ["add": 1] && bench.metrics.repairs == 1)
+        #expect(bench.metrics.drift == [.add: 1] && bench.metrics.repairs == 1)
         #expect(bench.status.state == .inSync)
     }
 

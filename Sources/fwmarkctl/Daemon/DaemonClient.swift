@@ -3,6 +3,7 @@ import API
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import Rules
 
 /// Asks the daemon over one of its sockets: HTTP/1.1, one request a connection.
 struct DaemonClient {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import API
 import FoundationEssentials
+import Rules
 
 /// The daemon's status for people.
 struct StatusText {
