@@ -89,7 +89,8 @@ struct ErrorList {
     /// The errors in the order of files and lines; nil if there are none.
     func sorted(_ files: [String]) -> ConfigurationErrors? {
         guard count > 0 else { return nil }
-        let order = Dictionary(zip(files, files.indices), uniquingKeysWith: { first, _ in first })
+        // Errors have the names as they are printed.
+        let order = Dictionary(zip(files.map { printable($0) }, files.indices), uniquingKeysWith: { first, _ in first })
         let sorted = kept.enumerated().sorted { left, right in
             let (l, r) = (left.element, right.element)
             return (order[l.file] ?? files.count, l.line, l.column, left.offset)
