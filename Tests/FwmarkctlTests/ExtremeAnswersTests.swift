@@ -8,7 +8,7 @@ import Testing
 struct ExtremeAnswersTests {
     /// Places of numbers in a text of JSON.
     private func numbers(in json: String) throws -> [Range<String.Index>] {
-        json.ranges(of: try Regex(#"(?<=[:\[,])-?[0-9.]+(?=[,}\]])"#))
+        json.ranges(of: try Regex(#"[:\[,]-?[0-9.]+(?=[,}\]])"#)).map { json.index(after: $0.lowerBound)..<$0.upperBound }
     }
 
     @Test(
