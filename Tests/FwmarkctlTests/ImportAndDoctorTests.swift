@@ -116,6 +116,38 @@ struct ImportAndDoctorTests {
         }
     }
 
+    @Test("Rules that Debian's iptables made in nf_tables are imported; --adopt leaves them, and says what to type")
+    func nfTables() async throws {
+        try await inNamespace { scratch, namespace, run in
+            try namespace.run("iptables-nft-restore", input: ImportAndDoctorTests.typed)
+            try namespace.run(
+                "ip6tables-nft", "-t", "mangle", "-A", "PREROUTING", "-d", "2001:db8::10", "-p", "tcp",
+                "-m", "multiport", "--dports", "80,443", "-m", "comment", "--comment", "web", "-j", "MARK", "--set-mark", "80")
+            let imported = try run("import")
+            #expect(imported.status == 0 && imported.errors == "")
+            #expect(imported.output.hasPrefix("# These rules are in nf_tables"))
+            #expect(
+                imported.output.contains("passive-ports: 10000-20000") && imported.output.contains("  - name: web\n    mark: 80\n"))
+            #expect(imported.output.contains("#     iptables-nft -t mangle -A PREROUTING -m conntrack --ctstate INVALID -j DROP\n"))
+
+            let file = try scratch.file("imported.yaml", imported.output)
+            #expect(try run("check --config \(file)").status == 0)
+            let adopted = try run("import --adopt --config \(file)")
+            #expect(adopted.status == 1)
+            #expect(adopted.errors.contains("nothing was changed: the rules are in nf_tables"))
+            #expect(try namespace.run("cat", "/proc/thread-self/net/ip_tables_names") == "")
+
+            // The commands that it names do it.
+            #expect(try run("apply --config \(file)").status == 0)
+            for line in adopted.errors.split(separator: "\n") where line.contains("-nft -t ") {
+                try namespace.run(line.split(separator: " ").map(String.init))
+            }
+            #expect(try run("import --adopt --config \(file)").output.hasPrefix("nothing to do: "))
+            let left = try namespace.run("iptables-nft-save") + namespace.run("ip6tables-nft-save")
+            #expect(!left.contains("MARK") && !left.contains("MASQUERADE") && left.contains("INVALID"))
+        }
+    }
+
     @Test("A dump is read from a file, and from standard input only what is asked for")
     func fromFile() async throws {
         try await inNamespace { scratch, _, run in

@@ -4,7 +4,6 @@ import ArgumentParser
 import ConfigurationFile
 import Importer
 import Netfilter
-import Netlink
 import Planner
 import Reconciler
 import Rules
@@ -66,20 +65,17 @@ struct Import: AsyncParsableCommand {
     /// The rules of the legacy tables, else those that Debian's iptables made in nf_tables.
     private static func fromKernel() throws(Failure) -> String {
         let legacy = ImportedRules(try KernelRules().found)
-        guard legacy.originals.isEmpty, legacy.leftovers.isEmpty else { return legacy.text }
-        var tables: [TableID: [Chain]] = [:]
-        do throws(SystemError) {
-            for (id, chains) in NftTable.iptables(try NftTable.readAll()) {
-                tables[id] = chains.map { Chain($0.name, policy: $0.policy, $0.rules.map { $0.decodingExtensions(id.family) }) }
-            }
-        } catch {
-            StandardError.note("the rules of nf_tables cannot be read: \(error)")
+        guard let found = NftRules.found() else { return legacy.text }
+        let nft = ImportedRules(found)
+        guard legacy.originals.isEmpty, legacy.leftovers.isEmpty else {
+            guard !nft.originals.isEmpty else { return legacy.text }
+            return legacy.text
+                + "\n# \(HumanText.count(nft.originals.count, "more rule")) in nf_tables, made by iptables (nf_tables). To see them as a file:\n"
+                + "#     iptables-nft-save > rules && ip6tables-nft-save >> rules && fwmarkctl import --from rules\n"
         }
-        guard tables.values.contains(where: { $0.contains { !$0.rules.isEmpty } }) else { return legacy.text }
         return
             "# These rules are in nf_tables, made by iptables (nf_tables). fwmarkd works in the legacy tables: remove them there\n"
-            + "# with `iptables-nft` when fwmarkd's rules are in force.\n"
-            + ImportedRules(FoundRules(tables: tables, from: .nft)).text
+            + "# with `iptables-nft` when fwmarkd's rules are in force.\n" + nft.text
     }
 
     private static func read(_ path: String) throws(Failure) -> [UInt8] {

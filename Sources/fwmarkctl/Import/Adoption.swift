@@ -32,6 +32,7 @@ struct Adoption {
         }
         let found = FoundRules(tables: chains, texts: texts)
         let originals = ImportedRules(found, hookPosition: configuration.daemon.hookPosition).originals
+        if originals.isEmpty { try Adoption.refuseThoseOfNft() }
         let proof: AdoptionProof
         do throws(AdoptionProof.Refusal) {
             proof = try AdoptionProof(ruleset, replacing: originals, in: chains, hookPosition: configuration.daemon.hookPosition)
@@ -49,6 +50,24 @@ struct Adoption {
         staying = proof.staying.sorted { ($0.table, $0.chain, $0.number) < ($1.table, $1.chain, $1.number) }
     }
 
+    /// Rules in nf_tables cannot be exchanged in the commit that puts ours into the legacy tables.
+    private static func refuseThoseOfNft() throws(Failure) {
+        guard let found = NftRules.found() else { return }
+        let originals = ImportedRules(found).originals
+        guard !originals.isEmpty else { return }
+        let lines = [
+            "nothing was changed: the rules are in nf_tables, and --adopt exchanges those of the legacy tables",
+            "to do it by hand, type:", "  fwmarkctl apply",
+        ]
+        throw Failure((lines + deletions(of: originals, "nft")).joined(separator: "\n"))
+    }
+
+    /// Commands that delete the rules, from the last of a chain, so that the numbers of those before still hold.
+    private static func deletions(of rules: [FoundRule], _ kind: String) -> [String] {
+        rules.sorted { ($0.table, $0.chain, $1.number) < ($1.table, $1.chain, $0.number) }
+            .map { "  \($0.table.family.command)-\(kind) -t \($0.table.table) -D \($0.chain.shellWord) \($0.number)" }
+    }
+
     /// Why nothing was changed, what is in the way, and what to type to do it by hand.
     private static func advice(_ refusal: AdoptionProof.Refusal, _ originals: [FoundRule]) -> String {
         var lines = ["nothing was changed: \(refusal.table): \(refusal.reason)"]
@@ -58,9 +77,7 @@ struct Adoption {
         }
         if !originals.isEmpty {
             lines.append("to do it by hand all the same, type:")
-            // From the last of a chain, so that the numbers of those before still hold.
-            let sorted = originals.sorted { ($0.table, $0.chain, $1.number) < ($1.table, $1.chain, $0.number) }
-            lines += sorted.map { "  \($0.table.family.command)-legacy -t \($0.table.table) -D \($0.chain.shellWord) \($0.number)" }
+            lines += deletions(of: originals, "legacy")
             lines.append("  fwmarkctl apply")
         }
         return lines.joined(separator: "\n")
