@@ -218,4 +218,18 @@ struct ImportAndDoctorTests {
             #expect(absent.errors == "fwmarkctl: opening \(scratch.path)/absent: No such file or directory\n")
         }
     }
+    @Test("doctor prints ten findings of a check and the number of the others; as JSON it prints all")
+    func manyFindings() async throws {
+        try await inNamespace { scratch, namespace, run in
+            let file = try scratch.file(
+                "fwmarkd.yaml", "services: [{name: web, mark: 80, addresses: [203.0.113.10], tcp: [80]}]\n")
+            #expect(try run("apply --config \(file)").status == 0)
+            let rules = (1...25).map { "-A PREROUTING -d 203.0.113.10/32 -p tcp -m tcp --dport 80 -j MARK --set-mark \($0)\n" }
+            try namespace.run("iptables-legacy-restore", "-n", input: "*mangle\n\(rules.joined())COMMIT\n")
+            let lines = try run("doctor --config \(file)").output.split(separator: "\n")
+            #expect(lines.count { $0.contains("  foreign-marks: ") } == 10)
+            #expect(lines.contains("foreign-marks: 15 more findings; --json lists all"))
+            #expect(try run("doctor --json --config \(file)").output.split(separator: "\"foreign-marks\"").count > 25)
+        }
+    }
 }

@@ -20,6 +20,9 @@ struct DoctorCommand: AsyncParsableCommand {
               fwmarkctl doctor --vsftpd-conf /etc/vsftpd.conf
             """)
 
+    /// How many findings of one check are printed for people.
+    private static let findingsOfOneCheck = 10
+
     @OptionGroup var options: GlobalOptions
     @OptionGroup var output: JSONOption
     @OptionGroup var servers: FTPServerOption
@@ -36,12 +39,20 @@ struct DoctorCommand: AsyncParsableCommand {
 
     private func text(_ examination: Examination, _ style: Style) -> String {
         var lines: [String] = []
+        var shown: [String: Int] = [:]
         for finding in examination.findings {
+            shown[finding.check, default: 0] += 1
+            guard shown[finding.check, default: 0] <= DoctorCommand.findingsOfOneCheck else { continue }
             let severity = finding.severity == .problem ? style.red("problem") : style.yellow("warning")
             lines.append("\(severity)  \(style.bold(finding.check)): \(printable(finding.seen))")
             lines.append("         \(printable(finding.matters))")
             lines += finding.advice.map { "           \(printable($0))" }
             lines.append("")
+        }
+        for check in examination.checks {
+            let more = shown[check, default: 0] - DoctorCommand.findingsOfOneCheck
+            guard more > 0 else { continue }
+            lines += ["\(style.bold(check)): \(HumanText.count(more, "more finding")); --json lists all", ""]
         }
         for notRun in examination.notRun {
             lines.append("\(style.faint("not run"))  \(style.bold(notRun.check)): \(printable(notRun.reason))")
