@@ -69,15 +69,31 @@ struct RuleOrigins {
     }
 
     /// What a rule in doubt looks at that the question leaves open.
-    func doubt(_ step: Judgement.Step) -> String {
-        let rule = step.rule.iptablesSyntax
-        let openings = [
-            ("-i ", "the interface that the packet comes in by"), ("-o ", "the interface that the packet leaves by"),
-            ("--mac-source", "the sender's hardware address"), ("-m connmark", "the connection's mark"),
-            ("CONNMARK", "the connection's mark"), ("-m mark", "the packet's mark"),
-        ]
-        let opening = openings.first { rule.contains($0.0) }?.1 ?? "what the question does not say"
-        return "\(text(step)) depends on \(opening)"
+    func doubt(_ step: Judgement.Step) -> String { "\(text(step)) depends on \(RuleOrigins.opening(step.rule))" }
+
+    private static func opening(_ rule: Rule) -> String {
+        if rule.match.inInterface != nil { return "the interface that the packet comes in by" }
+        if rule.match.outInterface != nil { return "the interface that the packet leaves by" }
+        if let opening = rule.match.conditions.lazy.compactMap(opening).first { return opening }
+        return switch rule.target {
+        case .connectionMark: "the connection's mark"
+        case .other(let target): "-j \(printable(target.name)), which is not understood"
+        default: "what the question leaves open"
+        }
+    }
+
+    private static func opening(_ condition: Condition) -> String? {
+        switch condition {
+        case .mac: "the sender's hardware address"
+        case .mark: "the packet's mark"
+        case .connectionMark: "the connection's mark"
+        case .tcpFlags: "the TCP flags"
+        case .icmp: "the ICMP type"
+        case .addressType: "the routing table (-m addrtype)"
+        case .set: "what is in an IP set (-m set)"
+        case .other(let match): "-m \(printable(match.name)), which is not understood"
+        case .ports, .connectionState, .addressRange: nil
+        }
     }
 }
 

@@ -101,6 +101,17 @@ struct ExplainTests {
             #expect(ended.hasPrefix("mark    none, by rule 1 of PREROUTING, table mangle\n"), "\(ended)")
             try namespace.run("iptables-legacy", "-t", "mangle", "-D", "PREROUTING", "1")
 
+            // One whose match is not understood leaves the answer open, and is named with that match.
+            try namespace.run(
+                "iptables-legacy", "-t", "mangle", "-I", "PREROUTING", "-p", "tcp", "-m", "string", "--algo", "bm", "--string",
+                " -i eth0", "-j", "ACCEPT")
+            let open = try program.run(line).output
+            #expect(
+                open.hasPrefix(
+                    "mark    unknown, rule 1 of PREROUTING, table mangle depends on -m string, which is not understood\n"),
+                "\(open)")
+            try namespace.run("iptables-legacy", "-t", "mangle", "-D", "PREROUTING", "1")
+
             try namespace.run("iptables-legacy", "-t", "mangle", "-I", "PREROUTING", "-p", "icmp", "-j", "ACCEPT")
             try namespace.run("iptables-legacy", "-t", "mangle", "-D", "fwmarkd-mark", "1")
             let drifted = try program.run(line).output
