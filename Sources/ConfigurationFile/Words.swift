@@ -3,8 +3,10 @@
 struct Words<Key: Word> {
     private var lines = InlineArray<16, Int32>(repeating: 0)
     private var last = -1
-    /// The first few unknown ones: a word that one of them is meant to be is not missing as well.
-    private var unknown: [String] = []
+    /// How many unknown ones there were.
+    private var unknownCount = 0
+    /// What the first few unknown ones are likely to be, a bit a word: such a word is not missing as well.
+    private var meant: UInt16 = 0
 
     func has(_ key: Key) -> Bool { lines[key.rawValue] != 0 }
 
@@ -13,17 +15,17 @@ struct Words<Key: Word> {
 
     mutating func add(_ key: Key, _ place: Place) { lines[key.rawValue] = place.line }
 
-    /// Whether one more unknown word is kept.
-    var wantsUnknown: Bool { unknown.count < 16 }
+    /// Whether one more unknown word is looked at.
+    var wantsUnknown: Bool { unknownCount < 16 }
 
     mutating func addUnknown(_ text: String) {
-        if wantsUnknown { unknown.append(text) }
+        guard wantsUnknown else { return }
+        unknownCount += 1
+        if let index = nearest(text, Key.words) { meant |= 1 << index }
     }
 
     /// Whether an unknown word is likely to be a misspelt one of these.
-    func isMeant(_ key: Key) -> Bool {
-        unknown.contains { nearest($0, Key.words) == key.rawValue } || !wantsUnknown
-    }
+    func isMeant(_ key: Key) -> Bool { meant >> key.rawValue & 1 == 1 || !wantsUnknown }
 
     /// The word of that text. Most mappings have their words in the same order, so the next one is tried first.
     mutating func find(_ text: ScalarText) -> Key? {
