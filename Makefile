@@ -10,8 +10,8 @@ DEPS ?= yes
 BINARIES := .build/release
 PROGRAMS := fwmarkd fwmarkctl
 # No search path for libraries but the system's, everything bound and read-only after start (full RELRO): `make
-# check-install` tells. And meant to be the same programs from any folder: `make check-reproducible` tells (two bytes of fwmarkd still differ). (A dynamic check of isolation, of which there
-# are two, both in Hummingbird, would have the length of the folder's name in it.)
+# check-install` tells. And meant to be the same programs from any folder: `make check-reproducible` tells. (Two bytes of fwmarkd
+# still differ, the length of a file's name in a check of isolation, of which Hummingbird has two.)
 RELEASE_FLAGS := --configuration release --static-swift-stdlib --disable-local-rpath -debug-info-format none \
     -Xswiftc -use-ld=lld -Xlinker -z -Xlinker relro -Xlinker -z -Xlinker now -Xlinker --build-id=none \
     -Xswiftc -disable-dynamic-actor-isolation \
