@@ -16,7 +16,7 @@ RELEASE_FLAGS := --configuration release --static-swift-stdlib --disable-local-r
     -Xswiftc -use-ld=lld -Xlinker -z -Xlinker relro -Xlinker -z -Xlinker now -Xlinker --build-id=none \
     -Xswiftc -disable-dynamic-actor-isolation \
     -Xswiftc -file-prefix-map -Xswiftc "$(CURDIR)=." -Xcc "-ffile-prefix-map=$(CURDIR)=."
-SCRIPTS := .ci/run $(shell find scripts packaging debian Configs Tests -type f -perm -u+x)
+SCRIPTS := .ci/run $(shell find scripts packaging debian Configs Tests -type f -perm -u+x -not -path 'debian/fwmarkd/*')
 MANUALS := $(wildcard docs/*.[1-8])
 
 # What `make test` makes, in this order: what is quick comes first. Each is a target of its own; scripts/check says how it is
