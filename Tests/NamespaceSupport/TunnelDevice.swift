@@ -16,7 +16,7 @@ package final class TunnelDevice: Sendable {
         self.name = name
         descriptor = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw Failure("/dev/net/tun: \(String(cString: strerror(errno)))") }
-        guard (hasFrames ? fwmarkd_tap_attach : fwmarkd_tun_attach)(descriptor, name) == 0 else {
+        guard fwmarkd_tun_attach(descriptor, name, Int16(hasFrames ? IFF_TAP : IFF_TUN)) == 0 else {
             throw Failure("making the interface \(name): \(String(cString: strerror(errno)))")
         }
     }
