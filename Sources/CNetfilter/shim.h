@@ -34,6 +34,7 @@
 #include <linux/netfilter/xt_tcpudp.h>
 #include <linux/netfilter_ipv4/ip_tables.h>
 #include <linux/netfilter_ipv6/ip6_tables.h>
+#include <linux/sched.h>
 
 #include <libiptc/libip6tc.h>
 #include <libiptc/libiptc.h>
@@ -50,6 +51,10 @@ static inline size_t fwmarkd_ct_size(void) { return sizeof(struct xt_ct_target_i
 static inline size_t fwmarkd_ct_helper_offset(void) { return offsetof(struct xt_ct_target_info_v1, helper); }
 static inline size_t fwmarkd_ct_timeout_offset(void) { return offsetof(struct xt_ct_target_info_v1, timeout); }
 static inline size_t fwmarkd_ct_pointer_offset(void) { return offsetof(struct xt_ct_target_info_v1, ct); }
+
+/* unshare(2), which <sched.h> declares for _GNU_SOURCE alone, and its flag for a network namespace of one's own. */
+extern int unshare(int flags);
+static const int fwmarkd_clone_newnet = CLONE_NEWNET;
 
 /* Socket options, whose macros are sums that Swift does not evaluate. */
 static const int fwmarkd_ipt_so_get_info = IPT_SO_GET_INFO;

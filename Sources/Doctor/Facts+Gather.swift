@@ -56,16 +56,24 @@ extension Facts {
     private static func missing(_ ruleset: Ruleset) -> [Family: Answer<[String]>] {
         var answers: [Family: Answer<[String]>] = [:]
         for family in Family.allCases {
-            let chains = ruleset.tables.filter { $0.key.family == family }.flatMap(\.value)
-            guard !chains.isEmpty else { continue }
-            do {
-                try KernelTables().checkSupport(family)
-                answers[family] = .known(try KernelTables().missingExtensions(for: chains, family))
+            let tables = ruleset.tables.filter { $0.key.family == family && !$0.value.isEmpty }
+            guard !tables.isEmpty else { continue }
+            do throws(NetfilterError) {
+                answers[family] = .known(try missing(tables, family))
             } catch {
                 answers[family] = error.code == .notSupported ? .known([error.message]) : .unknown(error.message)
             }
         }
         return answers
+    }
+
+    private static func missing(_ tables: [TableID: [Chain]], _ family: Family) throws(NetfilterError) -> [String] {
+        let kernel = KernelTables()
+        try kernel.checkSupport(family)
+        var sentences = try kernel.missingExtensions(for: tables.flatMap(\.value), family)
+        // A table that exists needs no namespace to be asked for in.
+        for id in tables.keys.sorted() where try !kernel.exists(id) { sentences += try kernel.missingTables(of: [id]) }
+        return sentences
     }
 
     private static func firewall(_ hasNft: Bool) -> Answer<Firewall> {

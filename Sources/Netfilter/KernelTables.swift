@@ -78,6 +78,33 @@ package struct KernelTables: Sendable {
         return needed.list(family).compactMap { socket.missing($0) }
     }
 
+    /// Which of these tables the kernel lacks: a sentence for each.
+    ///
+    /// Asking for a table makes it where there is none yet, so this asks in a network namespace of its own, which ends with
+    /// the question.
+    ///
+    /// - Throws: `notPermitted` where making a namespace needs more rights.
+    package func missingTables(of ids: [TableID]) throws(NetfilterError) -> [String] {
+        let caller = pthread_self()
+        let (_, answer) = sideBySide({}) { () -> Result<[String], NetfilterError> in
+            // Without a second thread this one would move.
+            guard pthread_equal(caller, pthread_self()) == 0 else {
+                return .failure(NetfilterError(errno: EAGAIN, "making a thread"))
+            }
+            guard unshare(fwmarkd_clone_newnet) == 0 else { return .failure(.last("making a network namespace")) }
+            return .success(
+                ids.compactMap { id in
+                    do throws(NetfilterError) {
+                        _ = try TableSocket(id.family).info(id.table)
+                        return nil
+                    } catch {
+                        return error.message
+                    }
+                })
+        }
+        return try answer.get()
+    }
+
     /// Does both at once. The kernel works on one table of a family at a time; making a table and looking at it overlap.
     package func sideBySide<First: Sendable, Second: Sendable>(
         _ first: () -> First, _ second: @Sendable () -> Second

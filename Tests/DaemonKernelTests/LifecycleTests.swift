@@ -157,7 +157,10 @@ extension DaemonKernelTests {
                 let daemon = try Daemon.ready(in: namespace, ftp())
                 try FileManager.default.removeItem(atPath: daemon.files.runtime)
                 let deadline = ContinuousClock.now + .seconds(10)
-                while (try? daemon.status()) == nil, ContinuousClock.now < deadline { usleep(50_000) }
+                // Each socket is made again by its own server.
+                for socket in [daemon.files.statusSocket, daemon.files.controlSocket] {
+                    while (try? Answer(of: socket, "GET", Endpoint.status)) == nil, ContinuousClock.now < deadline { usleep(50_000) }
+                }
                 #expect(try daemon.status().state == .inSync)
                 #expect(try Answer(of: daemon.files.controlSocket, "POST", Endpoint.reconcile).code == 200)
                 let second = try Daemon(in: namespace)

@@ -230,6 +230,20 @@ struct EntryCodecTests {
         }
     }
 
+    @Test("Whether the kernel has a table is found out without making it", arguments: Family.allCases)
+    func missingTables(_ family: Family) async throws {
+        try await NetworkNamespace.run { _ in
+            let tables = KernelTables()
+            let all = Table.allCases.map { TableID(family, $0) }
+            let missing = try tables.missingTables(of: all)
+            #expect(missing == [])
+            for id in all {
+                let isMade = try tables.exists(id)
+                #expect(!isMade, "\(id)")
+            }
+        }
+    }
+
     @Test("A rule that the kernel has no words for is named before anything is committed")
     func preflight() async throws {
         try await NetworkNamespace.run { _ in

@@ -3,7 +3,7 @@ import ConfigurationFile
 import Netlink
 import Rules
 
-/// The kernel must have the legacy x_tables, with the matches and targets that our rules are made of.
+/// The kernel must have the legacy x_tables, with the tables, matches and targets that our rules need.
 enum LegacyTables: Check {
     static let name = "legacy-tables"
 
@@ -17,12 +17,20 @@ enum LegacyTables: Check {
                     finding(
                         .problem, sentence,
                         "fwmarkd's rules for \(family) cannot be put into the kernel; the kernel refuses a table as a whole.",
-                        "modprobe -a ip_tables ip6_tables xt_mark xt_tcpudp xt_multiport xt_comment xt_nat xt_MASQUERADE")
+                        "modprobe -a \(modules(family)) xt_mark xt_tcpudp xt_multiport xt_comment xt_nat xt_MASQUERADE")
                 }
             case .unknown(let reason): verdict.notRun.append("\(family): \(reason)")
             }
         }
         return verdict
+    }
+
+    /// The modules of the family's tables.
+    private static func modules(_ family: Family) -> String {
+        switch family {
+        case .ipv4: "ip_tables iptable_mangle iptable_nat"
+        case .ipv6: "ip6_tables ip6table_mangle ip6table_nat"
+        }
     }
 }
 
