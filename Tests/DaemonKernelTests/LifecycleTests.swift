@@ -159,7 +159,9 @@ extension DaemonKernelTests {
                 let deadline = ContinuousClock.now + .seconds(10)
                 // Each socket is made again by its own server.
                 for socket in [daemon.files.statusSocket, daemon.files.controlSocket] {
-                    while (try? Answer(of: socket, "GET", Endpoint.status)) == nil, ContinuousClock.now < deadline { usleep(50_000) }
+                    while (try? Answer(of: socket, "GET", Endpoint.status)) == nil, ContinuousClock.now < deadline {
+                        usleep(50_000)
+                    }
                 }
                 #expect(try daemon.status().state == .inSync)
                 #expect(try Answer(of: daemon.files.controlSocket, "POST", Endpoint.reconcile).code == 200)
