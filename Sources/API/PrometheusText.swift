@@ -136,14 +136,14 @@ package struct PrometheusText {
 
     private enum Kind: String { case gauge, counter, histogram }
 
-    private struct Family {
+    private struct MetricFamily {
         let name: String
         var lines = ""
 
         mutating func sample(_ labels: KeyValuePairs<String, String>, suffix: String = "", _ value: Double) {
             lines += name + suffix
             if !labels.isEmpty {
-                lines += "{" + labels.map { "\($0.key)=\"\(Family.escaped($0.value))\"" }.joined(separator: ",") + "}"
+                lines += "{" + labels.map { "\($0.key)=\"\(MetricFamily.escaped($0.value))\"" }.joined(separator: ",") + "}"
             }
             lines += " \(number(value))\n"
         }
@@ -162,8 +162,8 @@ package struct PrometheusText {
         }
     }
 
-    private mutating func family(_ name: String, _ kind: Kind, _ text: String, _ samples: (inout Family) -> Void) {
-        var family = Family(name: name)
+    private mutating func family(_ name: String, _ kind: Kind, _ text: String, _ samples: (inout MetricFamily) -> Void) {
+        var family = MetricFamily(name: name)
         samples(&family)
         guard !family.lines.isEmpty else { return }
         self.text += "# HELP \(name) \(text)\n# TYPE \(name) \(kind.rawValue)\n" + family.lines

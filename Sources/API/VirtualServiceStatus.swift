@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+package import Rules
+
 /// IPVS' virtual service on a mark, as the kernel has it.
 package struct VirtualServiceStatus: Codable, Sendable, Hashable {
     /// `ipv4` or `ipv6`: IPVS keeps the two apart.
@@ -12,12 +14,12 @@ package struct VirtualServiceStatus: Codable, Sendable, Hashable {
     /// Connections since the virtual service was made.
     package var connections: UInt64
     /// Its real servers.
-    package var realServers: [RealServerStatus]
+    package var realServers: [RealServer]
 
     /// A virtual service of these parts.
     package init(
         family: String, scheduler: String, persistence: UInt32? = nil, isOnePacket: Bool = false, connections: UInt64 = 0,
-        realServers: [RealServerStatus] = []
+        realServers: [RealServer] = []
     ) {
         self.family = family
         self.scheduler = scheduler

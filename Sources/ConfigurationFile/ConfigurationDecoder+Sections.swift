@@ -48,7 +48,7 @@ extension ConfigurationDecoder {
         case .onDrift: if let choice: DaemonSettings.OnDrift = choice() { draft.configuration.daemon.onDrift = choice }
         case .onStop: if let choice: DaemonSettings.OnStop = choice() { draft.configuration.daemon.onStop = choice }
         case .hookPosition:
-            if let choice: DaemonSettings.HookPosition = choice() { draft.configuration.daemon.hookPosition = choice }
+            if let choice: HookPosition = choice() { draft.configuration.daemon.hookPosition = choice }
         case .checkInterval:
             if let duration = duration(from: "100ms", to: "1h") { draft.configuration.daemon.checkInterval = duration }
         case .lockTimeout:

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+package import Rules
+
 /// How the daemon behaves: the `daemon:` section.
 package struct DaemonSettings: Sendable, Hashable {
     /// What to do about drift: a difference between kernel and file that no reload caused.
     package enum OnDrift: String, Sendable, Hashable, CaseIterable { case repair, report }
     /// What to do with our rules when the daemon is stopped.
     package enum OnStop: String, Sendable, Hashable, CaseIterable { case keep, remove }
-    /// Where the jump into our chain is put when it is missing.
-    package enum HookPosition: String, Sendable, Hashable, CaseIterable { case first, last }
 
     /// `on-drift`
     package var onDrift = OnDrift.repair

@@ -12,20 +12,20 @@ extension Facts {
     ///
     /// - Throws: for a file of `ftpServerFiles` that cannot be read or is of no FTP server that is known; everything else that cannot be
     ///   found out is a fact itself.
-    package static func gather(_ loaded: LoadedConfiguration, ftpServerFiles paths: [String]) throws(UnreadableFile) -> Facts {
+    package static func gather(_ loaded: LoadedConfiguration, ftpServerFiles paths: [String]) throws(UnreadableServerFile) -> Facts {
         var facts = Facts(loaded.configuration)
         for service in loaded.configuration.allServices {
             facts.files[service.name] = loaded.position(ofMarking: service.name)?.file
         }
-        facts.ftpServers = try paths.map { (path) throws(UnreadableFile) in
+        facts.ftpServers = try paths.map { (path) throws(UnreadableServerFile) in
             let text: String
             do throws(SystemError) {
                 text = String(decoding: try RegularFile.read(path, limit: 1 << 20), as: UTF8.self)
             } catch {
-                throw UnreadableFile(description: error.description)
+                throw UnreadableServerFile(description: error.description)
             }
             guard let file = FTPServerFile(path: path, text: text) else {
-                throw UnreadableFile(description: "\(path): not a configuration file of vsftpd, ProFTPD or Pure-FTPd")
+                throw UnreadableServerFile(description: "\(path): not a configuration file of vsftpd, ProFTPD or Pure-FTPd")
             }
             return file
         }
@@ -46,15 +46,15 @@ extension Facts {
     }
 
     /// A file that cannot be read or understood.
-    package struct UnreadableFile: Error, Sendable, Hashable, CustomStringConvertible {
+    package struct UnreadableServerFile: Error, Sendable, Hashable, CustomStringConvertible {
         /// Which file, and why.
         package let description: String
     }
 
     // MARK: - Netfilter
 
-    private static func missing(_ ruleset: Ruleset) -> [Family: Answer<[String]>] {
-        var answers: [Family: Answer<[String]>] = [:]
+    private static func missing(_ ruleset: Ruleset) -> [Family: Fact<[String]>] {
+        var answers: [Family: Fact<[String]>] = [:]
         for family in Family.allCases {
             let tables = ruleset.tables.filter { $0.key.family == family && !$0.value.isEmpty }
             guard !tables.isEmpty else { continue }
@@ -76,7 +76,7 @@ extension Facts {
         return sentences
     }
 
-    private static func firewall(_ hasNft: Bool) -> Answer<Firewall> {
+    private static func firewall(_ hasNft: Bool) -> Fact<Firewall> {
         var firewall = Firewall()
         do {
             for family in Family.allCases {
@@ -100,7 +100,7 @@ extension Facts {
         return .known(firewall)
     }
 
-    private static func answer<Value>(_ body: () throws(SystemError) -> Value) -> Answer<Value> {
+    private static func answer<Value>(_ body: () throws(SystemError) -> Value) -> Fact<Value> {
         do { return .known(try body()) } catch { return .unknown(error.description) }
     }
 
@@ -118,7 +118,7 @@ extension Facts {
 
     // MARK: - /proc
 
-    private static func settings(_ routing: Answer<RoutingState>) -> [String: String] {
+    private static func settings(_ routing: Fact<RoutingState>) -> [String: String] {
         var names = [
             "net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding", "net.ipv4.vs.conntrack", "net.ipv4.vs.expire_quiescent_template",
             "net.ipv4.conf.all.src_valid_mark", "net.netfilter.nf_conntrack_count", "net.netfilter.nf_conntrack_max",

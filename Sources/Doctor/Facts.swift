@@ -20,9 +20,9 @@ package struct Facts: Sendable {
     /// The file that an entry is in, by the entry's name.
     package var files: [String: String] = [:]
     /// What the kernel lacks of x_tables for the configuration, by family: sentences, or why it cannot be asked.
-    package var missing: [Family: Answer<[String]>] = [:]
+    package var missing: [Family: Fact<[String]>] = [:]
     /// All rules of the packet filter, ours included.
-    package var firewall: Answer<Firewall> = .known(Firewall())
+    package var firewall: Fact<Firewall> = .known(Firewall())
     /// The virtual services of IPVS.
     package var ipvs: IPVSState = .services([])
     /// Kernel settings by their names (`net.ipv4.ip_forward`); those that cannot be read are missing.
@@ -30,7 +30,7 @@ package struct Facts: Sendable {
     /// The names of loaded modules, and of parts that are built in.
     package var modules: Set<String> = []
     /// Routing rules, routes and addresses.
-    package var routing: Answer<RoutingState> = .known(RoutingState())
+    package var routing: Fact<RoutingState> = .known(RoutingState())
     /// The configuration files of FTP servers.
     package var ftpServers: [FTPServerFile] = []
 
@@ -65,10 +65,10 @@ extension Facts {
     func file(of entry: String) -> String { files[entry] ?? "fwmarkd.yaml" }
 
     /// How the service's packets reach real servers: as IPVS says, or where it has none, as the file.
-    func methods(_ service: Service, _ ftp: FTPService?) -> Set<RealServer.Method> {
-        var methods = Set<RealServer.Method>()
+    func methods(_ service: Service, _ ftp: FTPService?) -> Set<RealServer.Forwarding> {
+        var methods = Set<RealServer.Forwarding>()
         for family in service.families {
-            for server in virtualService(service.mark, family)?.realServers ?? [] { methods.insert(server.method) }
+            for server in virtualService(service.mark, family)?.realServers ?? [] { methods.insert(server.forwarding) }
         }
         if methods.isEmpty, let ftp { methods = [ftp.method] }
         return methods
@@ -77,7 +77,7 @@ extension Facts {
 
 extension FTPService {
     /// What IPVS calls `forwarding`.
-    var method: RealServer.Method {
+    var method: RealServer.Forwarding {
         switch forwarding {
         case .nat: .nat
         case .direct: .direct

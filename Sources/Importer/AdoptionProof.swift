@@ -29,8 +29,8 @@ package struct AdoptionProof: Sendable {
     ///   - originals: the rules that the ruleset may stand for.
     ///   - tables: the tables as they are.
     package init(
-        _ ruleset: Ruleset, replacing originals: [FoundRule], in tables: [TableID: [Rules.Chain]],
-        hookPosition: DaemonSettings.HookPosition
+        _ ruleset: Ruleset, replacing originals: [FoundRule], in tables: [TableID: [Chain]],
+        hookPosition: HookPosition
     ) throws(Refusal) {
         for original in originals { removed[original.table, default: [:]][original.chain, default: []].insert(original.number - 1) }
         // Where nothing of ours is or will be, and nothing goes, nothing can differ.
@@ -42,7 +42,7 @@ package struct AdoptionProof: Sendable {
     }
 
     private mutating func prove(
-        _ ruleset: Ruleset, _ id: TableID, _ hook: Hook, _ before: [Rules.Chain], _ position: DaemonSettings.HookPosition
+        _ ruleset: Ruleset, _ id: TableID, _ hook: Hook, _ before: [Chain], _ position: HookPosition
     ) throws(Refusal) {
         while true {
             let gone = removed[id] ?? [:]
@@ -64,15 +64,15 @@ package struct AdoptionProof: Sendable {
     }
 
     /// The table with the built-in chains that it has once it exists.
-    private static func whole(_ id: TableID, _ chains: [Rules.Chain]) -> [Rules.Chain] {
-        chains.isEmpty ? id.table.hooks.map { Rules.Chain($0.chain, policy: .accept) } : chains
+    private static func whole(_ id: TableID, _ chains: [Chain]) -> [Chain] {
+        chains.isEmpty ? id.table.hooks.map { Chain($0.chain, policy: .accept) } : chains
     }
 
     /// The table as it will be.
     private static func after(
-        _ before: [Rules.Chain], without gone: [ChainName: Set<Int>], _ ruleset: Ruleset, _ id: TableID,
-        _ position: DaemonSettings.HookPosition
-    ) -> [Rules.Chain] {
+        _ before: [Chain], without gone: [ChainName: Set<Int>], _ ruleset: Ruleset, _ id: TableID,
+        _ position: HookPosition
+    ) -> [Chain] {
         let jumps = Dictionary(uniqueKeysWithValues: ruleset.jumps(id).map { ($0.hook.chain, $0.jump) })
         let others = before.filter { !$0.name.isOurs }.map { chain in
             let wanted = jumps[chain.name]
@@ -85,7 +85,7 @@ package struct AdoptionProof: Sendable {
                 rules.append(rule)
             }
             if let wanted, !hasJump { rules.insert(wanted, at: position == .first ? 0 : rules.count) }
-            return Rules.Chain(chain.name, policy: chain.policy, rules)
+            return Chain(chain.name, policy: chain.policy, rules)
         }
         return others + (ruleset.tables[id] ?? [])
     }

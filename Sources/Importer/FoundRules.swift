@@ -32,18 +32,18 @@ package struct FoundRule: Sendable, Hashable {
     }
 }
 
+/// A chain with its rules.
+package struct FoundChain: Sendable {
+    /// Its name.
+    package let name: ChainName
+    /// Its rules.
+    package internal(set) var rules: [FoundRule]
+}
+
 /// The rules of some tables.
 package struct FoundRules: Sendable {
-    /// A chain with its rules.
-    package struct Chain: Sendable {
-        /// Its name.
-        package let name: ChainName
-        /// Its rules.
-        package internal(set) var rules: [FoundRule]
-    }
-
     /// The chains of each table.
-    package private(set) var tables: [TableID: [Chain]] = [:]
+    package private(set) var tables: [TableID: [FoundChain]] = [:]
     /// Lines of a text that are no rules.
     package private(set) var strayLines: [StrayLine] = []
     /// Whether the rules are from a text, where chains of ours may be all there is.
@@ -63,13 +63,13 @@ package struct FoundRules: Sendable {
     ///   - texts: for each table the rules' words, chain by chain, as a person reads them; without them the rules' own.
     ///   - origin: which of the kernel's tables they are.
     package init(
-        tables: [TableID: [Rules.Chain]], texts: [TableID: [String]] = [:], from origin: FoundRule.Origin = .legacy
+        tables: [TableID: [Chain]], texts: [TableID: [String]] = [:], from origin: FoundRule.Origin = .legacy
     ) {
         isFromText = false
         for (id, chains) in tables {
             var words = texts[id].map { $0[...] }
             self.tables[id] = chains.map { chain in
-                Chain(
+                FoundChain(
                     name: chain.name,
                     rules: chain.rules.enumerated().map { index, rule in
                         FoundRule(

@@ -20,13 +20,13 @@ struct HookWalk {
     /// Rules that no packet of the hook meets by any way that was followed, with the reason.
     private(set) var unreached: [(rule: FoundRule, reason: String)] = []
 
-    private let chains: [ChainName: FoundRules.Chain]
+    private let chains: [ChainName: FoundChain]
     private let skipsOurs: Bool
     private let family: Family
     private static let mostItems = 200_000
 
     private struct Frame {
-        let chain: FoundRules.Chain
+        let chain: FoundChain
         var index = 0
         let region: Region
         /// How many entries of `returned` there were when the chain was entered.
@@ -38,7 +38,7 @@ struct HookWalk {
     /// Walks through the chains from the hook.
     ///
     /// - Parameter skipsOurs: whether chains of fwmarkd are passed over.
-    init(_ chains: [FoundRules.Chain], _ family: Family, from hook: ChainName, skipsOurs: Bool) {
+    init(_ chains: [FoundChain], _ family: Family, from hook: ChainName, skipsOurs: Bool) {
         self.chains = Dictionary(chains.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         self.skipsOurs = skipsOurs
         self.family = family

@@ -28,12 +28,12 @@ package struct ImportedRules: Sendable {
     /// Sorts the rules.
     ///
     /// - Parameter position: where our jump will be in its hook; nil: where more rules can be taken.
-    package init(_ found: FoundRules, hookPosition position: DaemonSettings.HookPosition? = nil) {
+    package init(_ found: FoundRules, hookPosition position: HookPosition? = nil) {
         self.init(found, position, staying: [])
     }
 
     /// - Parameter staying: rules that save marks and are to stay.
-    private init(_ found: FoundRules, _ position: DaemonSettings.HookPosition?, staying: Set<FoundRule>) {
+    private init(_ found: FoundRules, _ position: HookPosition?, staying: Set<FoundRule>) {
         strayLines = found.strayLines
         let tries = (position.map { [$0] } ?? [.first, .last]).map { Sorted(found, $0, staying) }
         guard var best = tries.first else { return }
@@ -41,9 +41,9 @@ package struct ImportedRules: Sendable {
         configuration.daemon.hookPosition = best.position
 
         var names = EntryNames()
-        (configuration.ftp, configuration.services) = ServiceGrouping.entries(best.marks, &names)
+        (configuration.ftp, configuration.services) = MergedServices.entries(best.marks, &names)
         var missing: Set<FoundRule> = []
-        configuration.masquerades = MasqueradeGrouping.masquerades(
+        configuration.masquerades = MergedMasquerades.masquerades(
             best.translations, &configuration.ftp, configuration.allServices, &names
         ) { missing.insert($0) }
 
@@ -90,7 +90,7 @@ package struct ImportedRules: Sendable {
 
 /// One way to sort the rules, for one position of our jumps.
 private struct Sorted {
-    let position: DaemonSettings.HookPosition
+    let position: HookPosition
     private(set) var marks: [MarkCandidate] = []
     private(set) var translations: [TranslationCandidate] = []
     /// The rules that the candidates, and what overrides them, take the place of.
@@ -101,7 +101,7 @@ private struct Sorted {
 
     private let saving: Set<FoundRule>
 
-    init(_ found: FoundRules, _ position: DaemonSettings.HookPosition, _ staying: Set<FoundRule>) {
+    init(_ found: FoundRules, _ position: HookPosition, _ staying: Set<FoundRule>) {
         self.position = position
         saving = staying
         for family in Family.allCases {
@@ -157,7 +157,7 @@ private struct Sorted {
         return sorting.candidates.sorted { $0.key < $1.key }.map(\.value)
     }
 
-    private mutating func addUnwalked(_ chains: [FoundRules.Chain], _ id: TableID, isWalked: Bool) {
+    private mutating func addUnwalked(_ chains: [FoundChain], _ id: TableID, isWalked: Bool) {
         guard !isWalked else { return }
         rest += chains.filter { $0.name != .hold }.flatMap(\.rules).map {
             ($0, "no hook of \(id.table) is in the text, so no packet comes to it")

@@ -30,7 +30,7 @@ struct MarkSorting {
     ///   - earlier: the marks of hooks that packets of this one have met before.
     ///   - staying: rules that save marks and are to stay.
     init(
-        _ items: [HookWalk.Item], _ hook: Hook, _ position: DaemonSettings.HookPosition, after earlier: [MarkCandidate],
+        _ items: [HookWalk.Item], _ hook: Hook, _ position: HookPosition, after earlier: [MarkCandidate],
         staying: Set<FoundRule>
     ) {
         sorting = Sorting(items, position)
@@ -187,7 +187,7 @@ struct MarkSorting {
     }
 
     private static func blocks(
-        _ item: HookWalk.Item, _ candidate: MarkCandidate, _ hook: Hook, _ position: DaemonSettings.HookPosition
+        _ item: HookWalk.Item, _ candidate: MarkCandidate, _ hook: Hook, _ position: HookPosition
     ) -> Bool {
         var effect = effect(item, hook)
         if case .mark(let operation) = item.rule.rule.target, let mark = operation.settingMark,

@@ -152,7 +152,7 @@ struct SavedRules {
     // MARK: - The end
 
     /// The chains by table. Where the text does not name the family, the addresses of the rules do, else its neighbours.
-    func finish() -> [TableID: [FoundRules.Chain]] {
+    func finish() -> [TableID: [FoundChain]] {
         var merged: [TableID: [Draft]] = [:]
         var places: [TableID: [ChainName: Int]] = [:]
         var last = fallback ?? .ipv4
@@ -173,7 +173,7 @@ struct SavedRules {
         return Dictionary(uniqueKeysWithValues: merged.map { ($0, SavedRules.chains($1, $0)) })
     }
 
-    private static func chains(_ drafts: [Draft], _ id: TableID) -> [FoundRules.Chain] {
+    private static func chains(_ drafts: [Draft], _ id: TableID) -> [FoundChain] {
         let names = Set(drafts.lazy.filter(\.isUserDefined).map(\.name))
         return drafts.map { draft in
             var rules: [FoundRule] = []
@@ -183,7 +183,7 @@ struct SavedRules {
                     rules.append(FoundRule(table: id, chain: draft.name, number: rules.count + 1, rule: rule, text: text))
                 }
             }
-            return FoundRules.Chain(name: draft.name, rules: rules)
+            return FoundChain(name: draft.name, rules: rules)
         }
     }
 

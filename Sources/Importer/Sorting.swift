@@ -12,7 +12,7 @@ protocol Candidate {
 /// The rules that a hook meets in a table, sorted into those that entries can take the place of, and those that stay.
 struct Sorting<Kind: Candidate> {
     let items: [HookWalk.Item]
-    let position: DaemonSettings.HookPosition
+    let position: HookPosition
     /// By their number among the items.
     var candidates: [Int: Kind] = [:]
     /// Why others stay.
@@ -20,7 +20,7 @@ struct Sorting<Kind: Candidate> {
     /// Those of whose packets later ones decide about all: nothing of them has to be kept.
     var overridden: Set<Int> = []
 
-    init(_ items: [HookWalk.Item], _ position: DaemonSettings.HookPosition) {
+    init(_ items: [HookWalk.Item], _ position: HookPosition) {
         self.items = items
         self.position = position
     }

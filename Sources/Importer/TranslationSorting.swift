@@ -15,7 +15,7 @@ struct TranslationCandidate: Candidate {
 struct TranslationSorting {
     private(set) var sorting: Sorting<TranslationCandidate>
 
-    init(_ items: [HookWalk.Item], _ position: DaemonSettings.HookPosition) {
+    init(_ items: [HookWalk.Item], _ position: HookPosition) {
         sorting = Sorting(items, position)
         classify()
         leaveOutUnneeded()

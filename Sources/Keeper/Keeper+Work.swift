@@ -116,7 +116,7 @@ extension Keeper {
             let cost = processorTime() - costBefore
             state.spent(cost, at: clock.now)
             state.comparisonFailed(cost: cost, at: clock.now)
-            tellFailure(trigger, ReconcileError(.unchanged, causes: [error]), start.duration(to: clock.now))
+            reportFailure(trigger, ReconcileError(.unchanged, causes: [error]), start.duration(to: clock.now))
             announce()
         }
     }
@@ -185,7 +185,7 @@ extension Keeper {
     private func reconciler(_ settings: DaemonSettings, _ clock: StoppableClock<Time>? = nil) -> Reconciler<Store> {
         let progress = progress
         return Reconciler(
-            store, lockTimeout: settings.lockTimeout, hookPosition: settings.hookPosition == .first ? .first : .last,
+            store, lockTimeout: settings.lockTimeout, hookPosition: settings.hookPosition,
             clock: clock ?? StoppableClock(base: self.clock, stop: stopSign) { progress.tell() })
     }
 

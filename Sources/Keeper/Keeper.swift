@@ -32,7 +32,7 @@ package actor Keeper<Store: RuleStore, Time: Clock> where Time.Duration == Durat
     let store: Store
     let clock: Time
     let notifier: ServiceNotifier
-    let progress: Progress<Time>
+    let progress: Watchdog<Time>
     let log: Logger
     let executor: any SerialExecutor
     let processorTime: @Sendable () -> Duration
@@ -83,7 +83,7 @@ package actor Keeper<Store: RuleStore, Time: Clock> where Time.Duration == Durat
         self.clock = clock
         self.executor = executor
         self.processorTime = processorTime
-        progress = Progress(notifier, clock)
+        progress = Watchdog(notifier, clock)
         state = KeeperState(at: clock.now)
         inForce = LoadedConfiguration(configuration: Configuration(), files: [], sha256: "")
         plan = Planner.plan(for: Configuration())

@@ -6,15 +6,7 @@ package import Netfilter
 package import Netlink
 package import Planner
 import Rules
-import SystemCalls
-
-/// What is known of IPVS' virtual services.
-package enum VirtualServices: Sendable {
-    /// These are there; nil: IPVS is not loaded.
-    case read([VirtualService]?)
-    /// They could not be read, for this reason.
-    case unknown(String)
-}
+package import SystemCalls
 
 extension Status {
     /// The status with what the kernel says: tables, what each service and each translation has seen, and IPVS' virtual services.
@@ -22,8 +14,10 @@ extension Status {
     /// - Parameters:
     ///   - plan: the rules of the configuration, and the service of each.
     ///   - tables: the tables that exist, read at one moment each.
+    ///   - virtualServices: those of IPVS, or why they could not be read; nil: IPVS is not loaded.
     package func filled(
-        _ configuration: Configuration, _ plan: Plan, _ tables: [TableSnapshot], _ virtualServices: VirtualServices
+        _ configuration: Configuration, _ plan: Plan, _ tables: [TableSnapshot],
+        _ virtualServices: Result<[VirtualService]?, SystemError>
     ) -> Status {
         var status = self
         let seen = ServiceCounters(tables, plan)
@@ -46,11 +40,11 @@ extension Status {
         return status
     }
 
-    private mutating func add(_ virtualServices: VirtualServices, _ configuration: Configuration) {
+    private mutating func add(_ virtualServices: Result<[VirtualService]?, SystemError>, _ configuration: Configuration) {
         switch virtualServices {
-        case .unknown(let reason): ipvsError = reason
-        case .read(nil): ipvsError = "IPVS is not loaded in this kernel"
-        case .read(let all?):
+        case .failure(let error): ipvsError = "\(error)"
+        case .success(nil): ipvsError = "IPVS is not loaded in this kernel"
+        case .success(let all?):
             let byMark = Dictionary(grouping: all) { $0.mark ?? 0 }
             for (index, service) in configuration.allServices.enumerated() {
                 // IPVS compares all 32 bits, so a masked mark meets the virtual service of its value at the most.
@@ -102,14 +96,7 @@ extension VirtualServiceStatus {
     package init(_ service: VirtualService) {
         self.init(
             family: service.family.rawValue, scheduler: printable(service.scheduler), persistence: service.persistence,
-            isOnePacket: service.isOnePacket, connections: service.connections,
-            realServers: service.realServers.map { server in
-                RealServerStatus(
-                    address: "\(server.address)", port: server.port,
-                    forwarding: RealServerStatus.Forwarding(rawValue: server.method.rawValue) ?? .other, weight: Int(server.weight),
-                    activeConnections: server.activeConnections, inactiveConnections: server.inactiveConnections,
-                    persistentConnections: server.persistentConnections)
-            })
+            isOnePacket: service.isOnePacket, connections: service.connections, realServers: service.realServers)
     }
 }
 

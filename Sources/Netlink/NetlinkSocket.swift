@@ -46,7 +46,7 @@ struct NetlinkSocket: ~Copyable {
         let request = withUnsafeBytes(of: &head) { Array($0) } + body
         try systemCall(doing) { send(descriptor.number, request, request.count, 0) }
 
-        var answer = NetlinkAnswer()
+        var answer = NetlinkReply()
         var buffer = [UInt8](repeating: 0, count: 1 << 16)
         while true {
             let count = try systemCall(doing) { recv(descriptor.number, &buffer, buffer.count, 0) }

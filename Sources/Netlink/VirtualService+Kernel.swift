@@ -105,7 +105,7 @@ extension VirtualService {
 }
 
 extension RealServer {
-    /// The real server in a message of IPVS; nil if a part is missing that every real server has.
+    /// The real server in a message of IPVS (`IPVS_DEST_ATTR_…` of `<linux/ip_vs.h>`); nil if a part is missing that every real server has.
     init?(message: NetlinkMessage, family: Family) {
         guard message.type >= NLMSG_MIN_TYPE,
             let attributes = message.attributes(after: MemoryLayout<genlmsghdr>.size).nested(IPVS_CMD_ATTR_DEST),
@@ -115,18 +115,17 @@ extension RealServer {
             let address = attributes.bytes(IPVS_DEST_ATTR_ADDR).flatMap({ Address($0, ownFamily) })
         else { return nil }
         func count(_ attribute: Int) -> UInt32 { attributes.number(attribute) ?? 0 }
-        let method: Method
-        switch Int32(bitPattern: count(IPVS_DEST_ATTR_FWD_METHOD)) & IP_VS_CONN_F_FWD_MASK {
-        case IP_VS_CONN_F_MASQ: method = .nat
-        case IP_VS_CONN_F_LOCALNODE: method = .local
-        case IP_VS_CONN_F_TUNNEL: method = .tunnel
-        case IP_VS_CONN_F_DROUTE: method = .direct
-        case IP_VS_CONN_F_BYPASS: method = .bypass
-        default: return nil
-        }
+        let forwarding: Forwarding =
+            switch Int32(bitPattern: count(IPVS_DEST_ATTR_FWD_METHOD)) & IP_VS_CONN_F_FWD_MASK {
+            case IP_VS_CONN_F_MASQ: .nat
+            case IP_VS_CONN_F_LOCALNODE: .local
+            case IP_VS_CONN_F_TUNNEL: .tunnel
+            case IP_VS_CONN_F_DROUTE: .direct
+            default: .other
+            }
         self.init(
             address, port: attributes.value(IPVS_DEST_ATTR_PORT, as: UInt16.self).map(UInt16.init(bigEndian:)) ?? 0,
-            method: method, weight: Int32(bitPattern: count(IPVS_DEST_ATTR_WEIGHT)),
+            forwarding: forwarding, weight: Int(Int32(bitPattern: count(IPVS_DEST_ATTR_WEIGHT))),
             activeConnections: count(IPVS_DEST_ATTR_ACTIVE_CONNS),
             inactiveConnections: count(IPVS_DEST_ATTR_INACT_CONNS),
             persistentConnections: count(IPVS_DEST_ATTR_PERSIST_CONNS))

@@ -109,7 +109,7 @@ struct DispatchTree {
     ///
     /// - Parameter transport: the protocol of all rules; nil where they have several.
     /// - Parameter returns: whether rules after the tree are for its packets as well.
-    func add(to draft: inout TableDraft, entering list: inout RuleList, from transport: TransportProtocol?, returns: Bool) {
+    func add(to draft: inout TableDraft, entering list: inout OwnedRules, from transport: TransportProtocol?, returns: Bool) {
         let root = draft.names.root(kind)
         let all = Prefix.everything(blocks[0].prefix.family)
         let shared = traffic(blocks.indices)
@@ -125,7 +125,7 @@ struct DispatchTree {
     /// Adds the chain of the name for the blocks, and the chains below it.
     private func add(_ name: ChainName, _ range: Range<Int>, isBare: Bool, _ draft: inout TableDraft) {
         let position = draft.open(name)
-        var list = RuleList(capacity: DispatchTree.leafRules)
+        var list = OwnedRules(capacity: DispatchTree.leafRules)
         guard !isLeaf(range) else {
             if range.count == 1 {
                 add(block: range.lowerBound, isBare, &draft, &list)
@@ -163,12 +163,12 @@ struct DispatchTree {
     }
 
     /// Appends the rules at these places of the plain order.
-    private func append(_ places: [Int], _ isBare: Bool, _ list: inout RuleList) {
+    private func append(_ places: [Int], _ isBare: Bool, _ list: inout OwnedRules) {
         for place in places { list.append(parts.rule(rules[place], isBare: isBare), owner: rules[place].owner) }
     }
 
     /// Adds the rules of one block; told apart by port where they are many, differ in ports, and order is free.
-    private func add(block: Int, _ isBare: Bool, _ draft: inout TableDraft, _ list: inout RuleList) {
+    private func add(block: Int, _ isBare: Bool, _ draft: inout TableDraft, _ list: inout OwnedRules) {
         let own = Array(order[blocks[block].rules])
         guard isLast == nil, own.count > DispatchTree.leafRules, !isBare, traffic(block..<block + 1) == nil else {
             return append(own, isBare, &list)

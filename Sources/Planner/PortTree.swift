@@ -56,7 +56,7 @@ struct PortTree {
     /// Adds rules that mark the same packets as those at the places to the list, and the chains that they lead to to the draft.
     static func add(
         _ places: [Int], of rules: [PlacedRule], _ parts: RuleParts, kind: String, prefix: Prefix?, to draft: inout TableDraft,
-        _ list: inout RuleList
+        _ list: inout OwnedRules
     ) {
         var ofTransport: [(transport: ProtocolMatch, places: [Int])] = []
         for place in places {
@@ -98,7 +98,7 @@ struct PortTree {
     private func add(_ slot: Slot, _ items: [Item], _ draft: inout TableDraft) -> ChainName {
         let name = draft.names.ports("\(kind) \(transport.number)", prefix, slot.first, slot.length)
         let position = draft.open(name)
-        var list = RuleList()
+        var list = OwnedRules()
         let ways = items.count > PortTree.leafRules ? self.ways(slot, items) : nil
         for (number, way) in (ways ?? []).enumerated() {
             guard way.items.count > DispatchTree.inlineRules else {
@@ -116,7 +116,7 @@ struct PortTree {
         return name
     }
 
-    private func append(_ items: [Item], _ list: inout RuleList) {
+    private func append(_ items: [Item], _ list: inout OwnedRules) {
         for item in items { list.append(parts.rule(rules[item.rule]), owner: rules[item.rule].owner) }
     }
 

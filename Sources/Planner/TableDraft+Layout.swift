@@ -9,7 +9,7 @@ extension TableDraft {
     mutating func layOut(_ rules: [PlacedRule], _ entry: ChainName, _ hook: Hook) {
         guard rules.count > layout.plainLimit else { return layOutPlainly(rules, entry) }
         let place = open(entry)
-        var list = RuleList()
+        var list = OwnedRules()
         let letter = id.table == .raw ? "h" : hook == .input ? "i" : hook == .output ? "o" : "m"
         for group in ProtocolGroup.all(rules, parts) {
             let order = DispatchTree.sorted(rules, group.rules)
@@ -28,7 +28,7 @@ extension TableDraft {
         guard rules.count > layout.plainLimit else { return layOutPlainly(rules, entry) }
         let place = open(entry)
         let stack = RuleLayers(rules)
-        var list = RuleList()
+        var list = OwnedRules()
         // What cannot be had in one tree is had in several, one after the other.
         for (number, layer) in stack.layers.enumerated() {
             if layer.count <= (stack.layers.count == 1 ? DispatchTree.inlineRules : layout.plainLimit) {
@@ -49,7 +49,7 @@ extension TableDraft {
     /// Adds a chain of one service's ports.
     mutating func addPorts(_ rules: [PlacedRule], _ name: ChainName) {
         let place = open(name)
-        var list = RuleList()
+        var list = OwnedRules()
         if rules.count > min(layout.plainLimit, PortTree.leafRules) {
             PortTree.add(rules.indices.map { $0 }, of: rules, parts, kind: name.text, prefix: nil, to: &self, &list)
         } else {

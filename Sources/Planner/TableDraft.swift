@@ -43,7 +43,7 @@ struct TableDraft {
     }
 
     /// Makes the rules of the chain at the place.
-    mutating func set(_ rules: RuleList, at place: Int) {
+    mutating func set(_ rules: OwnedRules, at place: Int) {
         chains[place].rules = rules.rules
         owners[place] = rules.owners
     }
@@ -116,7 +116,7 @@ private struct TrafficPair: Hashable {
 }
 
 /// Rules of a chain, each with its owner, or -1.
-struct RuleList {
+struct OwnedRules {
     private(set) var rules: [Rule] = []
     private(set) var owners: [Int32] = []
 
@@ -130,7 +130,7 @@ struct RuleList {
         owners.append(owner)
     }
 
-    static func += (left: inout RuleList, right: RuleList) {
+    static func += (left: inout OwnedRules, right: OwnedRules) {
         left.rules += right.rules
         left.owners += right.owners
     }

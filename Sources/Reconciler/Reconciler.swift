@@ -35,13 +35,13 @@ package struct Reconciler<Store: RuleStore>: Sendable {
     /// How long to wait for the xtables lock.
     package var lockTimeout: Duration
     /// Where a missing jump is put.
-    package var hookPosition: TableDifference.HookPosition
+    package var hookPosition: HookPosition
 
     /// A reconciler of the store's tables.
     package init(
         _ store: Store,
         lockTimeout: Duration = .seconds(10),
-        hookPosition: TableDifference.HookPosition = .first,
+        hookPosition: HookPosition = .first,
         retries: Retries = Retries(),
         clock: any Clock<Duration> = ContinuousClock()
     ) {

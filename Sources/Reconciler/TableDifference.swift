@@ -7,9 +7,6 @@ package import Rules
 /// A pure function of two values. What is not ours is in neither list, unless the goal names it: our chains are those whose names begin
 /// with `fwmarkd-`, and our jumps are the rules of hooks that lead into one of our entry chains and ask for nothing.
 package struct TableDifference: Sendable, Hashable {
-    /// Where a missing jump is put into its hook.
-    package enum HookPosition: Sendable, Hashable { case first, last }
-
     /// What our part of a table should be.
     package struct Goal: Sendable, Hashable {
         /// Our chains; none: nothing of ours is to be there.

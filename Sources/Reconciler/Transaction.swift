@@ -10,13 +10,13 @@ struct Transaction<Store: RuleStore>: Sendable {
     private let store: Store
     private let ruleset: Ruleset
     private let replacements: [TableID: Replacement]
-    private let hookPosition: TableDifference.HookPosition
+    private let hookPosition: HookPosition
     /// Whether the rules are so many that it is worth a thread.
     private let isLarge: Bool
     /// What tables had in them before they were committed, as far as it could not be put back; nil for one that did not exist.
     private var wayBack: [TableID: TableSnapshot?] = [:]
 
-    init(_ store: Store, _ ruleset: Ruleset, _ replacements: [Replacement], _ hookPosition: TableDifference.HookPosition) {
+    init(_ store: Store, _ ruleset: Ruleset, _ replacements: [Replacement], _ hookPosition: HookPosition) {
         self.store = store
         self.ruleset = ruleset
         self.replacements = Dictionary(replacements.map { ($0.table, $0) }, uniquingKeysWith: { first, _ in first })

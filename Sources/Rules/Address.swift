@@ -61,6 +61,17 @@ package struct Address: Sendable, Hashable, Comparable {
     }
 }
 
+extension Address: Codable {
+    /// Reads the address from its text.
+    package init(from decoder: any Decoder) throws { try self.init(parsing: decoder.singleValueContainer().decode(String.self)) }
+
+    /// Writes the address as text.
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(description)
+    }
+}
+
 extension Address: CustomStringConvertible {
     /// The address as iptables and `inet_ntop` write it (RFC 5952 for IPv6).
     package var description: String {

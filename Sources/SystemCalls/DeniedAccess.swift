@@ -18,7 +18,7 @@ package struct DeniedAccess: Sendable, Hashable {
             }
         }
         guard DeniedAccess.isDenied(path, R_OK) else { return nil }
-        let isDirectory = (try? Status.of(path)).map { Status.kind($0) == .directory } ?? false
+        let isDirectory = (try? FileStatus.of(path)).map { FileStatus.kind($0) == .directory } ?? false
         (self.path, mode) = (path, DeniedAccess.whom(path) + (isDirectory ? "+rx" : "+r"))
     }
 
@@ -29,7 +29,7 @@ package struct DeniedAccess: Sendable, Hashable {
 
     /// Whose bits of the mode count for this process: its owner's, its group's or others'.
     private static func whom(_ path: String) -> String {
-        guard let status = try? Status.of(path) else { return "o" }
+        guard let status = try? FileStatus.of(path) else { return "o" }
         return status.st_uid == geteuid() ? "u" : status.st_gid == getegid() ? "g" : "o"
     }
 }

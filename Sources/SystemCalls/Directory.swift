@@ -39,7 +39,7 @@ package enum Directory {
     ///
     /// - Throws: as `own` does, and where there is none.
     package static func openOwn(_ path: String) throws(SystemError) -> Descriptor {
-        let kind = Status.kind(try Status.of(path, followingLinks: false))
+        let kind = FileStatus.kind(try FileStatus.of(path, followingLinks: false))
         guard kind == .directory else {
             throw SystemError("using the directory \(path)", .wrongKind("\(kind.text), not a directory"))
         }
@@ -61,7 +61,7 @@ package enum Directory {
     package static func ownFile(_ name: String, in directory: borrowing Descriptor) throws(SystemError) -> Descriptor {
         let file = try Descriptor(opening: name, in: directory, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK)
         let status = try file.status(name)
-        let kind = Status.kind(status)
+        let kind = FileStatus.kind(status)
         guard kind == .regular else { throw SystemError("opening \(name)", .wrongKind("\(kind.text), not a regular file")) }
         guard status.st_uid == geteuid() else {
             throw SystemError("opening \(name)", .untrusted("it belongs to user \(status.st_uid), not to user \(geteuid())"))

@@ -13,7 +13,7 @@ package struct FileIdentity: Sendable, Hashable {
 
     /// What is at the path now, a symbolic link itself; nil if there is nothing.
     package init?(_ path: String) {
-        guard let status = try? Status.of(path, followingLinks: false) else { return nil }
+        guard let status = try? FileStatus.of(path, followingLinks: false) else { return nil }
         self.init(status)
     }
 

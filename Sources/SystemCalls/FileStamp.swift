@@ -12,7 +12,7 @@ package struct FileStamp: Sendable, Hashable {
 
     /// The state of what is at the path, a symbolic link followed; nil if there is nothing, or this process may not know.
     package init?(_ path: String) {
-        guard let status = try? Status.of(path) else { return nil }
+        guard let status = try? FileStatus.of(path) else { return nil }
         device = UInt64(status.st_dev)
         inode = UInt64(status.st_ino)
         size = Int64(status.st_size)

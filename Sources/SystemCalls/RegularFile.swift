@@ -11,7 +11,7 @@ package enum RegularFile {
     /// - Throws: `wrongKind` for anything but a regular file, `tooLarge` for one over the limit, otherwise errno.
     package static func read(_ path: String, limit: Int) throws(SystemError) -> [UInt8] {
         // Before it is opened: opening a device can have effects.
-        try check(Status.of(path), path)
+        try check(FileStatus.of(path), path)
         let file = try Descriptor(opening: path, O_RDONLY | O_NONBLOCK | O_NOCTTY)
         // Another one may have come there since.
         try check(try file.status(path), path)
@@ -43,13 +43,13 @@ package enum RegularFile {
     }
 
     private static func check(_ status: stat, _ path: String) throws(SystemError) {
-        let kind = Status.kind(status)
+        let kind = FileStatus.kind(status)
         guard kind == .regular else { throw SystemError("reading \(path)", .wrongKind("\(kind.text), not a regular file")) }
     }
 }
 
 /// The status of a path, by stat(2).
-enum Status {
+enum FileStatus {
     enum Kind: Sendable, Hashable {
         case regular, directory, symbolicLink, fifo, socket, device, other
 

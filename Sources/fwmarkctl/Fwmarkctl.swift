@@ -24,10 +24,10 @@ struct Fwmarkctl: AsyncParsableCommand {
             """,
         version: "fwmarkctl \(version)",
         groupedSubcommands: [
-            CommandGroup(name: "File", subcommands: [Check.self, Render.self, Explain.self]),
-            CommandGroup(name: "Kernel", subcommands: [Plan.self, Apply.self, Remove.self, Import.self, DoctorCommand.self]),
+            CommandGroup(name: "File", subcommands: [CheckCommand.self, RenderCommand.self, ExplainCommand.self]),
+            CommandGroup(name: "Kernel", subcommands: [PlanCommand.self, ApplyCommand.self, RemoveCommand.self, ImportCommand.self, DoctorCommand.self]),
             CommandGroup(
-                name: "Daemon", subcommands: [ShowStatus.self, Reload.self, Reconcile.self, Events.self, Metrics.self]),
+                name: "Daemon", subcommands: [StatusCommand.self, ReloadCommand.self, ReconcileCommand.self, EventsCommand.self, MetricsCommand.self]),
         ]
     )
 

@@ -77,7 +77,7 @@ struct Fwmarkd: AsyncParsableCommand {
     }
 
     private func serve(
-        _ keeper: Keeper<KeeperTables, ThreadClock>, _ thread: OwnThread, _ lockUses: LockUses, _ limits: ServerLimits,
+        _ keeper: KernelKeeper, _ thread: OwnThread, _ lockUses: LockUses, _ limits: ServerLimits,
         _ log: Logger
     ) async throws {
         let runtime = try RuntimeDirectory(runtimeDirectory)
@@ -86,8 +86,8 @@ struct Fwmarkd: AsyncParsableCommand {
         let (tried, continuation) = AsyncStream.makeStream(of: Void.self)
         let tables = KernelTables()
         let servers = Servers(
-            answers: Answers(keeper: keeper, tables: tables, unread: UnreadAnswers(limit: limits.unreadAnswers)),
-            controlAnswers: Answers(keeper: keeper, tables: tables, unread: UnreadAnswers(limit: limits.unreadAnswers)),
+            responses: Responses(keeper: keeper, tables: tables, unread: UnreadBodies(limit: limits.unreadBytes)),
+            controlResponses: Responses(keeper: keeper, tables: tables, unread: UnreadBodies(limit: limits.unreadBytes)),
             runtime: runtime, httpListen: keeper.httpListen, limits: limits, log: log
         ) { continuation.yield() }
         let services: [any Service] = [

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import Keeper
-import Reconciler
 import ServiceLifecycle
 import UnixSignals
 
 /// Brings the kernel to the configuration once every server has tried to listen, then does what is due until the daemon is to stop.
-struct KeeperService<Store: RuleStore, Time: Clock>: Service where Time.Duration == Duration {
-    let keeper: Keeper<Store, Time>
+struct KeeperService: Service {
+    let keeper: KernelKeeper
     /// The keeper's own thread.
     let thread: OwnThread
     /// Yields once for each server that has tried to listen for the first time.
@@ -17,7 +16,7 @@ struct KeeperService<Store: RuleStore, Time: Clock>: Service where Time.Duration
     let whenStopped: @Sendable () async -> Void
 
     /// How long a server is waited for.
-    private static var patience: Duration { .seconds(2) }
+    private static let patience = Duration.seconds(2)
 
     func run() async throws { try await thread.run { try await keep() } }
 
@@ -59,8 +58,8 @@ struct KeeperService<Store: RuleStore, Time: Clock>: Service where Time.Duration
 }
 
 /// Has the configuration read again on SIGHUP.
-struct ReloadOnHangup<Store: RuleStore, Time: Clock>: Service where Time.Duration == Duration {
-    let keeper: Keeper<Store, Time>
+struct ReloadOnHangup: Service {
+    let keeper: KernelKeeper
     let hangups: UnixSignalsSequence
 
     func run() async throws {

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+import Keeper
 import Netfilter
 import Reconciler
 import Rules
+
+/// The keeper of this machine's tables.
+typealias KernelKeeper = Keeper<KeeperTables, ThreadClock>
 
 /// The kernel's tables as the keeper uses them, its uses of the xtables lock counted.
 struct KeeperTables: RuleStore {

@@ -7,10 +7,10 @@ import Keeper
 import NIOCore
 
 /// What is answered to which request: the API of DESIGN.md section 6.
-struct Routes<Source: AnswerSource>: HTTPResponder {
+struct Routes: HTTPResponder {
     typealias Context = ClientContext
 
-    let answers: Source
+    let responses: Responses
     let door: Door
 
     /// The answer; every error is a problem.
@@ -86,21 +86,21 @@ struct Routes<Source: AnswerSource>: HTTPResponder {
         case .page: return StatusPage.embedded.response()
         case .status:
             let query = try StatusQuery(try parameters(request, StatusQuery.parameters))
-            return try response(try answers.status(query))
-        case .rules: return try response(try answers.rules())
+            return try response(try responses.status(query))
+        case .rules: return try response(try responses.rules())
         case .explain:
             let question = try PacketQuestion(try parameters(request, PacketQuestion.parameters))
-            return try response(try answers.explain(question))
+            return try response(try responses.explain(question))
         case .events: return try await events(request, context)
         case .description: return Response(json: ByteBuffer(bytes: PackageResources.openapi_json))
-        case .metrics: return try response(try answers.metrics())
+        case .metrics: return try response(try responses.metrics())
         case .reload, .reconcile:
             guard door.mayAct else {
                 throw Problem(
                     title: "Forbidden", status: 403,
                     detail: "this is for reading; \(Endpoint.controlSocket) takes what changes something")
             }
-            let result = resource == .reload ? await answers.reload() : await answers.reconcile()
+            let result = resource == .reload ? await responses.reload() : await responses.reconcile()
             return Response(json: ByteBuffer(bytes: JSON.encode(try result.get())))
         }
     }
@@ -118,33 +118,33 @@ struct Routes<Source: AnswerSource>: HTTPResponder {
         return { values[$0] }
     }
 
-    /// The answer, a piece after the other as the client reads; refused where too much is unread already.
-    private func response(_ answer: Answer) throws -> Response {
-        guard let reading = answers.unread.begin(answer) else {
-            answers.board.countRefusedRequest()
+    /// The response, sent piece by piece as the client reads; refused where too much is unread already.
+    private func response(_ shared: SharedBody) throws -> Response {
+        guard let reading = responses.unread.begin(shared) else {
+            responses.board.countRefusedRequest()
             throw Problem.busy("too many answers are not read yet; ask again in a few seconds")
         }
-        let body = ResponseBody(contentLength: answer.body.readableBytes) { writer in
-            var rest = answer.body
+        let body = ResponseBody(contentLength: shared.bytes.readableBytes) { writer in
+            var rest = shared.bytes
             while let piece = rest.readSlice(length: min(1 << 16, rest.readableBytes)), piece.readableBytes > 0 {
                 try await writer.write(piece)
             }
             try await writer.finish(nil)
             withExtendedLifetime(reading) {}
         }
-        return Response(status: .ok, headers: [.contentType: answer.mediaType], body: body)
+        return Response(status: .ok, headers: [.contentType: shared.mediaType], body: body)
     }
 
     // MARK: - Events
 
     private func events(_ request: Request, _ context: ClientContext) async throws -> Response {
         let value = try parameters(request, ["follow"])
-        let format = EventFormat(accept: request.headers[.accept], started: answers.board.contents.status.started)
+        let format = EventFormat(accept: request.headers[.accept], started: responses.board.contents.status.started)
         let position = format.position(after: request.headers[HTTPField.Name.lastEventID])
         let body: ResponseBody
         switch value("follow") {
         case nil, "false":
-            let events = answers.board.events
+            let events = responses.board.events
             body = ResponseBody { writer in
                 // One by one: they are not copied for a client that does not read.
                 for event in events where event.event.id > position {
@@ -159,8 +159,8 @@ struct Routes<Source: AnswerSource>: HTTPResponder {
     }
 
     private func following(_ format: EventFormat, after position: UInt64, user: UInt32?) throws -> ResponseBody {
-        guard let follower = answers.board.follow(user: user, after: position) else {
-            answers.board.countRefusedRequest()
+        guard let follower = responses.board.follow(user: user, after: position) else {
+            responses.board.countRefusedRequest()
             throw Problem.busy(
                 "there are \(StatusBoard.followerLimit) followers of events already, or \(StatusBoard.followersOfUser) of this user"
             )

@@ -11,8 +11,8 @@ struct ServerLimits: Sendable {
     var stalledTime = TimeAmount.seconds(10)
     /// No request of ours needs more than this of headers, in bytes.
     var headerSize = 16 << 10
-    /// Memory for answers that were not read yet, in bytes, on all sockets together but the control socket.
-    var unreadAnswers = 16 << 20
+    /// Memory for bodies that were not read yet, in bytes, on all sockets together but the control socket.
+    var unreadBytes = 16 << 20
 
     /// How many open files the daemon needs beside its clients' connections.
     static let ownFiles = 64

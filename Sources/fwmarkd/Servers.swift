@@ -14,10 +14,10 @@ import SystemCalls
 
 /// The daemon's servers: both Unix sockets, and TCP where `http-listen` asks for it. None of them is needed for the rules to be kept:
 /// one whose address is taken or not there yet is tried again in growing pauses, and reported.
-struct Servers<Source: AnswerSource>: ServiceLifecycle.Service {
-    let answers: Source
-    /// The control socket's answers, counted apart so that root is always heard.
-    let controlAnswers: Source
+struct Servers: ServiceLifecycle.Service {
+    let responses: Responses
+    /// The control socket's, counted apart so that root is always heard.
+    let controlResponses: Responses
     let runtime: RuntimeDirectory
     /// Where to listen over TCP; a new value whenever that changes.
     let httpListen: AsyncStream<ListenAddress?>
@@ -27,15 +27,15 @@ struct Servers<Source: AnswerSource>: ServiceLifecycle.Service {
     let whenTried: @Sendable () -> Void
 
     /// How often is looked whether the sockets are still there.
-    private static var lookInterval: Duration { .seconds(1) }
+    private static let lookInterval = Duration.seconds(1)
 
     func run() async throws {
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { await serve("status", Endpoint.statusSocket, mode: 0o666, Routes(answers: answers, door: .reading)) }
+            group.addTask { await serve("status", Endpoint.statusSocket, mode: 0o666, Routes(responses: responses, door: .reading)) }
             group.addTask {
                 // Other clients hold up their own threads, and not root's.
                 let thread = OwnThread()
-                let routes = Routes(answers: controlAnswers, door: .acting)
+                let routes = Routes(responses: controlResponses, door: .acting)
                 await thread.run { await serve("control", Endpoint.controlSocket, mode: 0o600, routes, thread.group) }
             }
             group.addTask { await serveHTTP() }
@@ -45,11 +45,11 @@ struct Servers<Source: AnswerSource>: ServiceLifecycle.Service {
     // MARK: - Unix sockets
 
     private func serve(
-        _ name: String, _ socket: String, mode: mode_t, _ routes: Routes<Source>,
+        _ name: String, _ socket: String, mode: mode_t, _ routes: Routes,
         _ loops: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
     ) async {
         let path = runtime.socket(socket)
-        let server = ListeningServer(name: name, address: path, board: answers.board, log: log)
+        let server = ListeningServer(name: name, address: path, board: responses.board, log: log)
         var hasTried = false
         let tried = { @Sendable in whenTried() }
         await server.run { listening in
@@ -96,7 +96,7 @@ struct Servers<Source: AnswerSource>: ServiceLifecycle.Service {
         var next = await iterator.next()
         while let current = next {
             guard let address = current else {
-                answers.board.removeServer("http")
+                responses.board.removeServer("http")
                 next = await iterator.next()
                 continue
             }
@@ -110,15 +110,15 @@ struct Servers<Source: AnswerSource>: ServiceLifecycle.Service {
     }
 
     private func serveHTTP(_ address: ListenAddress) async {
-        let server = ListeningServer(name: "http", address: text(address), board: answers.board, log: log)
+        let server = ListeningServer(name: "http", address: text(address), board: responses.board, log: log)
         await server.run { listening in
             let bind = BindAddress.hostname(address.address.description, port: Int(address.port))
-            try await application(Routes(answers: answers, door: .network(.own())), bind, whenListening: listening).run()
+            try await application(Routes(responses: responses, door: .network(.own())), bind, whenListening: listening).run()
         }
     }
 
     private func application(
-        _ routes: Routes<Source>, _ address: BindAddress, _ loops: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton,
+        _ routes: Routes, _ address: BindAddress, _ loops: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton,
         whenListening: @escaping @Sendable () -> Void
     ) -> some ApplicationProtocol {
         var quiet = log

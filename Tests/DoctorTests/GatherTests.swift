@@ -114,7 +114,7 @@ struct GatherTests {
                 (other, "\(other): not a configuration file of vsftpd, ProFTPD or Pure-FTPd"),
                 ("/dev/null", "reading /dev/null: it is a device, not a regular file"),
             ] {
-                let error = #expect(throws: Facts.UnreadableFile.self) { try GatherTests.gather([path]) }
+                let error = #expect(throws: Facts.UnreadableServerFile.self) { try GatherTests.gather([path]) }
                 #expect(error?.description == reason)
             }
         }

@@ -81,8 +81,8 @@ let ipvsCases: [Case] = [
 
     .problem(
         "ipvs-forwarding", "another method", "ftp has forwarding: nat, and IPVS sends packets to 10.11.12.3 by direct."
-    ) { $0.change(21) { $0.realServers[1].method = .direct } },
-    .silent("ipvs-forwarding", "the director is a real server") { $0.change(21) { $0.realServers[1].method = .local } },
+    ) { $0.change(21) { $0.realServers[1].forwarding = .direct } },
+    .silent("ipvs-forwarding", "the director is a real server") { $0.change(21) { $0.realServers[1].forwarding = .local } },
 
     .problem(
         "ipvs-one-packet", "packet by packet with NAT", "the virtual service on mark 80 (web) schedules packet by packet (-o)"

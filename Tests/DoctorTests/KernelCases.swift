@@ -27,7 +27,7 @@ let kernelCases: [Case] = [
         $0.configuration.ftp[0].active = .init(realServers: [])
         for family in Family.allCases {
             for mark: UInt32 in [21, 80] {
-                $0.change(mark, family) { for index in $0.realServers.indices { $0.realServers[index].method = .direct } }
+                $0.change(mark, family) { for index in $0.realServers.indices { $0.realServers[index].forwarding = .direct } }
             }
         }
         try $0.changeVsftpd("pasv_address", to: nil)

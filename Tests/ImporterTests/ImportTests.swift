@@ -109,7 +109,7 @@ struct ImportTests {
             for chain in chains {
                 for rule in chain.rules { text += "-A \(chain.name) \(rule.iptablesSyntax)\n" }
             }
-            let found: [FoundRules.Chain] = FoundRules(parsing: text + "COMMIT\n").tables[id] ?? []
+            let found: [FoundChain] = FoundRules(parsing: text + "COMMIT\n").tables[id] ?? []
             let rules: [Rule] = found.flatMap { $0.rules.map(\.rule) }
             let wanted: [Rule] = chains.flatMap(\.rules)
             #expect(rules == wanted, "seed \(seed)")

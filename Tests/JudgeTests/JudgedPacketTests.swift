@@ -142,8 +142,7 @@ extension NetworkNamespace {
     }
 
     func reconcile(to configuration: Configuration, replacing: [Replacement] = []) async throws -> Outcome {
-        let position: TableDifference.HookPosition = configuration.daemon.hookPosition == .first ? .first : .last
-        return try await Reconciler(KernelTables(lockPath: lockPath), hookPosition: position).reconcile(
+        try await Reconciler(KernelTables(lockPath: lockPath), hookPosition: configuration.daemon.hookPosition).reconcile(
             to: Planner.plan(for: configuration).ruleset, replacing: replacing)
     }
 }

@@ -67,7 +67,7 @@ struct VirtualServiceTests {
         #expect(
             found
                 == RealServer(
-                    try Address(parsing: "10.11.12.2"), method: .direct, weight: 3, activeConnections: 4, inactiveConnections: 5,
+                    try Address(parsing: "10.11.12.2"), forwarding: .direct, weight: 3, activeConnections: 4, inactiveConnections: 5,
                     persistentConnections: 6))
     }
 
@@ -108,7 +108,7 @@ extension String {
 }
 
 @Suite("What the kernel answers")
-struct NetlinkAnswerTests {
+struct NetlinkReplyTests {
     private func header(_ type: UInt16, _ body: [UInt8], flags: UInt16 = 0) -> [UInt8] {
         // struct nlmsghdr: length, type, flags, sequence number, port.
         u32(UInt32(16 + body.count)) + u16(type) + u16(flags) + u32(0) + u32(0) + body
@@ -116,7 +116,7 @@ struct NetlinkAnswerTests {
 
     @Test("A list is whole at NLMSG_DONE, and errors are the kernel's numbers")
     func progress() {
-        var answer = NetlinkAnswer()
+        var answer = NetlinkReply()
         #expect(answer.take((header(0x20, [1, 2, 3, 4]) + header(0x20, [5, 6, 7, 8], flags: 0x10))[...]) == .more)
         #expect(answer.wasInterrupted)
         #expect(answer.take(header(3, u32(0))[...]) == .end)
@@ -126,18 +126,18 @@ struct NetlinkAnswerTests {
     @Test(
         "No number from the kernel traps",
         arguments: [
-            (2, u32(UInt32(bitPattern: -1)), NetlinkAnswer.Progress.error(1)), (2, u32(0), .end), (2, [], .error(74)),
+            (2, u32(UInt32(bitPattern: -1)), NetlinkReply.Progress.error(1)), (2, u32(0), .end), (2, [], .error(74)),
             (2, u32(UInt32(bitPattern: .min)), .error(74)), (2, u32(5), .error(74)), (3, [], .end),
             (3, u32(UInt32(bitPattern: -4)), .error(4)),
-        ] as [(UInt16, [UInt8], NetlinkAnswer.Progress)])
-    func errors(_ type: UInt16, _ body: [UInt8], _ expected: NetlinkAnswer.Progress) {
-        var answer = NetlinkAnswer()
+        ] as [(UInt16, [UInt8], NetlinkReply.Progress)])
+    func errors(_ type: UInt16, _ body: [UInt8], _ expected: NetlinkReply.Progress) {
+        var answer = NetlinkReply()
         #expect(answer.take(header(type, body)[...]) == expected)
     }
 
     @Test("A length that cannot be right ends the answer with an error", arguments: [0, 15, 21, UInt32.max])
     func lengths(_ length: UInt32) {
-        var answer = NetlinkAnswer()
+        var answer = NetlinkReply()
         #expect(answer.take((u32(length) + Array(header(0x20, [1, 2, 3, 4]).dropFirst(4)))[...]) == .error(74))
     }
 }

@@ -9,7 +9,7 @@ import Testing
 @Suite("The difference between a table and what it should be")
 struct DifferenceTests {
     private func difference(
-        _ table: TableSnapshot?, _ ruleset: Ruleset, _ position: TableDifference.HookPosition = .first, _ id: TableID = mangle
+        _ table: TableSnapshot?, _ ruleset: Ruleset, _ position: HookPosition = .first, _ id: TableID = mangle
     ) -> TableDifference {
         TableDifference(id, from: table, to: TableDifference.Goal(ruleset, id), hookPosition: position)
     }
@@ -113,8 +113,8 @@ struct DifferenceTests {
 
     @Test(
         "A missing jump is put where the hook position says",
-        arguments: [(TableDifference.HookPosition.first, ">xy"), (.last, "xy>")])
-    func hookPosition(_ position: TableDifference.HookPosition, _ expected: String) throws {
+        arguments: [(HookPosition.first, ">xy"), (.last, "xy>")])
+    func hookPosition(_ position: HookPosition, _ expected: String) throws {
         let before = table(mangle, ["PREROUTING": "xy"])
         let after = try before.applying(difference(before, ruleset([mangle: ["fwmarkd-mark": "A"]]), position).edits)
         #expect(picture(after) == "PREROUTING: \(expected)  fwmarkd-mark: A")

@@ -29,7 +29,7 @@ extension ReferenceReader {
         }
         if let choice: DaemonSettings.OnDrift = choice("on-drift", &self) { configuration.daemon.onDrift = choice }
         if let choice: DaemonSettings.OnStop = choice("on-stop", &self) { configuration.daemon.onStop = choice }
-        if let choice: DaemonSettings.HookPosition = choice("hook-position", &self) { configuration.daemon.hookPosition = choice }
+        if let choice: HookPosition = choice("hook-position", &self) { configuration.daemon.hookPosition = choice }
         if let node = values["check-interval"], let value = duration("check-interval", node, 100...3_600_000) {
             configuration.daemon.checkInterval = value
         }

@@ -143,7 +143,7 @@ enum RealServers: Check {
                             "New connections are refused. A health checker that found every server down leaves it so.",
                             found.realServers.isEmpty
                                 ? "ipvsadm -a -f \(service.mark.value)\(six) -r REAL-SERVER -m"
-                                : "ipvsadm -e -f \(service.mark.value)\(six) -r \(first) -w 1 \(found.realServers[0].method.option)"
+                                : "ipvsadm -e -f \(service.mark.value)\(six) -r \(first) -w 1 \(found.realServers[0].forwarding.option)"
                         ))
                 }
             }
@@ -194,18 +194,18 @@ enum ForwardingMethods: Check {
                 guard let ftp else { continue }
                 for family in families {
                     let servers = facts.virtualService(service.mark, family)?.realServers ?? []
-                    let other = servers.filter { $0.method != ftp.method && $0.method != .local && $0.method != .bypass }
+                    let other = servers.filter { $0.forwarding != ftp.method && $0.forwarding != .local && $0.forwarding != .other }
                     guard let first = other.first else { continue }
                     let six = family == .ipv6 ? " -6" : ""
                     verdict.findings.append(
                         finding(
                             .problem,
                             "\(service.name) has forwarding: \(ftp.forwarding.rawValue), and IPVS sends packets to \(first.address) by "
-                                + "\(first.method.rawValue)\(other.count > 1 ? " (and to \(other.count - 1) more)" : "").",
+                                + "\(first.forwarding.rawValue)\(other.count > 1 ? " (and to \(other.count - 1) more)" : "").",
                             "The rules for active data are made for the method of the file: with another one they translate what must not be "
                                 + "translated, or the reverse.",
                             "ipvsadm -e -f \(service.mark.value)\(six) -r \(first.text) \(ftp.method.option)",
-                            "or write into \(facts.file(of: service.name)), entry \(service.name): forwarding: \(first.method.rawValue)"
+                            "or write into \(facts.file(of: service.name)), entry \(service.name): forwarding: \(first.forwarding.rawValue)"
                         ))
                 }
             }
@@ -224,7 +224,7 @@ enum OnePacketScheduling: Check {
             for (service, families, _) in facts.marked {
                 for family in families {
                     guard let found = facts.virtualService(service.mark, family), found.isOnePacket,
-                        let server = found.realServers.first(where: { $0.method == .nat })
+                        let server = found.realServers.first(where: { $0.forwarding == .nat })
                     else { continue }
                     let isTranslated = facts.configuration.allMasquerades.contains { masquerade in
                         guard case .addresses(let first, _) = masquerade.to else { return false }
@@ -266,7 +266,7 @@ extension RealServer {
     var text: String { address.family == .ipv6 ? "[\(address)]:\(port)" : "\(address):\(port)" }
 }
 
-extension RealServer.Method {
+extension RealServer.Forwarding {
     /// The option of ipvsadm.
     var option: String {
         switch self {

@@ -141,7 +141,7 @@ extension Facts {
     func forwards(_ family: Family) -> Bool {
         let byNAT = marked.contains { service, families, ftp in
             guard families.contains(family) else { return false }
-            let methods = (virtualService(service.mark, family)?.realServers ?? []).map(\.method)
+            let methods = (virtualService(service.mark, family)?.realServers ?? []).map(\.forwarding)
             return methods.isEmpty ? ftp?.forwarding == .nat : methods.contains(.nat)
         }
         return byNAT

@@ -11,7 +11,7 @@ enum IPVSConntrack: Check {
     static func examine(_ facts: Facts) -> CheckResult {
         facts.judgeIPVS { services in
             guard facts.settings[setting] == "0" else { return .silent }
-            let servers = services.flatMap(\.realServers).filter { $0.method == .nat }.map(\.address)
+            let servers = services.flatMap(\.realServers).filter { $0.forwarding == .nat }.map(\.address)
             var needed: [String] = []
             var useful: [String] = []
             for masquerade in facts.configuration.masquerades where masquerade.to != .unchanged {

@@ -25,7 +25,7 @@ struct ServiceFlow {
         let way = facts.outsideInterface(family, service)
         let isTracked = facts.settings["net.ipv4.vs.conntrack"] == "1"
         let servers = facts.virtualService(service.mark, family)?.realServers ?? []
-        let server = servers.first { $0.method == .nat }?.address ?? ftp?.active?.realServers.first { $0.family == family }?.address
+        let server = servers.first { $0.forwarding == .nat }?.address ?? ftp?.active?.realServers.first { $0.family == family }?.address
         var flows: [ServiceFlow] = []
         for (transport, ports) in samples(service) {
             let what = transport.map { "\($0.rawValue) port \(ports)" } ?? "protocol \(ports)"

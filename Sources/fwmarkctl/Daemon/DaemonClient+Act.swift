@@ -8,7 +8,7 @@ extension DaemonClient {
 
     /// Has the daemon do something, waits, and prints what came of it: as JSON as the daemon gave it, or in words.
     func act(_ target: String, _ options: GlobalOptions, asJSON: Bool, nothing: String) async throws {
-        let answer = try await Progress.during("waiting for fwmarkd") {
+        let answer = try await ProgressLine.during("waiting for fwmarkd") {
             try await send(.POST, target, timeout: DaemonClient.actionTimeout)
         }
         if asJSON {

@@ -10,31 +10,31 @@ struct DaemonClient {
     /// The largest of the answers is the status of many thousand services; more than this is no answer of the daemon's.
     private static let bodyLimit = 256 << 20
 
-    private enum Target {
+    private enum Peer {
         case socket(DaemonSocket)
         case director(DirectorURL)
     }
 
-    private let target: Target
+    private let peer: Peer
     /// The socket's path, or the director's URL.
     private let path: String
 
     /// A client of the daemon at the path of `--socket`.
     init(_ socket: DaemonSocket, at path: String) {
-        target = .socket(socket)
+        peer = .socket(socket)
         self.path = socket.path(path)
     }
 
     /// A client of the daemon on another machine, or on this one over TCP.
     init(_ director: DirectorURL) {
-        target = .director(director)
+        peer = .director(director)
         path = director.description
     }
 
-    private var host: String { if case .director(let director) = target { director.authority } else { "localhost" } }
+    private var host: String { if case .director(let director) = peer { director.authority } else { "localhost" } }
 
     /// What the daemon said.
-    struct Answer {
+    struct Response {
         var status: Int
         var body: [UInt8]
 
@@ -47,9 +47,9 @@ struct DaemonClient {
     /// Sends a request and waits for the whole answer.
     ///
     /// - Throws: a failure with status 4 where no daemon is, 1 where it does not answer in time or not as it should.
-    func send(_ method: HTTPMethod, _ target: String, timeout: Duration = .seconds(10)) async throws(Failure) -> Answer {
+    func send(_ method: HTTPMethod, _ target: String, timeout: Duration = .seconds(10)) async throws(Failure) -> Response {
         try await within(timeout) {
-            var answer = Answer(status: 0, body: [])
+            var answer = Response(status: 0, body: [])
             try await exchange(method, target) { part in
                 switch part {
                 case .head(let head): answer.status = Int(head.status.code)
@@ -83,7 +83,7 @@ struct DaemonClient {
                     if status == 200, !pending.isEmpty { try receive(pending) }
                 }
             }
-            try DaemonClient.check(Answer(status: status, body: pending))
+            try DaemonClient.check(Response(status: status, body: pending))
         } catch let failure as Failure {
             throw failure
         } catch {
@@ -92,7 +92,7 @@ struct DaemonClient {
     }
 
     /// - Throws: what the daemon says against the request, unless it did as it was asked.
-    static func check(_ answer: Answer) throws(Failure) {
+    static func check(_ answer: Response) throws(Failure) {
         guard answer.status != 200 else { return }
         guard let problem = try? JSON.decode(Problem.self, from: JSON.printableStrings(answer.body)) else {
             throw Failure("the daemon answers with HTTP status \(answer.status)")
@@ -103,7 +103,7 @@ struct DaemonClient {
     }
 
     /// The message in the answer, for people: its strings are printable.
-    static func decode<Message: Decodable>(_ type: Message.Type, _ answer: Answer) throws(Failure) -> Message {
+    static func decode<Message: Decodable>(_ type: Message.Type, _ answer: Response) throws(Failure) -> Message {
         do {
             return try JSON.decode(type, from: JSON.printableStrings(answer.body))
         } catch {
@@ -141,7 +141,7 @@ struct DaemonClient {
                 return try Connection(wrappingChannelSynchronously: channel)
             }
         }
-        switch target {
+        switch peer {
         case .director(let director):
             do {
                 return try await bootstrap.connect(host: director.host, port: director.port, channelInitializer: wrap)

@@ -5,7 +5,7 @@ import Rules
 /// A ruleset as the commands of a shell script, as a person would type them.
 enum IptablesCommands {
     /// The script for the families. It makes the chains, fills them, and leads packets into them last.
-    static func render(_ ruleset: Ruleset, _ families: [Family], hookPosition: DaemonSettings.HookPosition) -> String {
+    static func render(_ ruleset: Ruleset, _ families: [Family], hookPosition: HookPosition) -> String {
         var text = "#!/bin/sh\n# What fwmarkd wants, for a kernel that has none of it yet.\nset -e\n"
         for id in TableID.ours where families.contains(id.family) {
             guard let chains = ruleset.tables[id] else { continue }

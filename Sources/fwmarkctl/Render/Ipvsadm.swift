@@ -4,11 +4,11 @@ import Rules
 
 /// Virtual services as lines for `ipvsadm -R`, which takes no comments.
 enum Ipvsadm {
-    static func render(_ services: [VirtualService]) -> String {
+    static func render(_ services: [RenderedService]) -> String {
         var text = ""
         for service in services {
             let selector = "-f \(service.mark)" + (service.family == .ipv6 ? " -6" : "")
-            text += "-A \(selector) -s rr -p \(VirtualService.persistence)\n"
+            text += "-A \(selector) -s rr -p \(RenderedService.persistence)\n"
             for server in service.realServers {
                 text +=
                     "-a \(selector) -r \(server.family == .ipv6 ? "[\(server)]:0" : "\(server):0") \(method(service.forwarding)) -w 1\n"

@@ -4,11 +4,11 @@ import Rules
 
 /// Virtual services as sections of keepalived.conf(5).
 enum Keepalived {
-    static func render(_ services: [VirtualService]) -> String {
+    static func render(_ services: [RenderedService]) -> String {
         services.map(render).joined(separator: "\n")
     }
 
-    private static func render(_ service: VirtualService) -> String {
+    private static func render(_ service: RenderedService) -> String {
         var text = """
             # \(service.names.joined(separator: ", "))
             virtual_server fwmark \(service.mark) {
@@ -16,7 +16,7 @@ enum Keepalived {
                 delay_loop 10
                 lb_algo rr
                 lb_kind \(kind(service.forwarding))
-                persistence_timeout \(VirtualService.persistence)
+                persistence_timeout \(RenderedService.persistence)
 
             """
         for server in service.realServers { text += realServer("\(server)", service.entrance) }
@@ -29,7 +29,7 @@ enum Keepalived {
         return text + "}\n"
     }
 
-    private static func realServer(_ address: String, _ entrance: VirtualService.Entrance) -> String {
+    private static func realServer(_ address: String, _ entrance: RenderedService.Entrance) -> String {
         """
             real_server \(address) 0 {
                 weight 1
@@ -39,7 +39,7 @@ enum Keepalived {
         """
     }
 
-    private static func check(_ entrance: VirtualService.Entrance) -> String {
+    private static func check(_ entrance: RenderedService.Entrance) -> String {
         switch entrance.transport {
         case .tcp, .udp:
             """

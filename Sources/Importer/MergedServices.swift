@@ -6,7 +6,7 @@ import Rules
 ///
 /// Example: `-d A --dport 80`, `-d A --dport 443` and `-d B -m multiport --dports 80,443`, all with mark 80, are one service: first
 /// the ports of A come together, then the addresses A and B.
-struct ServiceGrouping {
+struct MergedServices {
     private struct Draft {
         var service: Service
         var comments: Set<String?>
@@ -16,7 +16,7 @@ struct ServiceGrouping {
 
     /// The services and FTP entries of the candidates, in the order of the rules.
     static func entries(_ candidates: [MarkCandidate], _ names: inout EntryNames) -> (ftp: [FTPService], services: [Service]) {
-        var grouping = ServiceGrouping()
+        var grouping = MergedServices()
         for candidate in candidates {
             var service = candidate.service
             service.traffic = service.traffic.usable

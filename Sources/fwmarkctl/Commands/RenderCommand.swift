@@ -4,8 +4,9 @@ import ConfigurationFile
 import Planner
 import Rules
 
-struct Render: ParsableCommand {
+struct RenderCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "render",
         abstract: "Print the desired state in other tools' words.",
         discussion: """
             Touches neither the kernel nor the daemon. Formats:
@@ -72,7 +73,7 @@ struct Render: ParsableCommand {
                 IptablesCommands.render(
                     Planner.plan(for: configuration).ruleset, families, hookPosition: configuration.daemon.hookPosition))
         case .ipvsadm, .keepalived:
-            let services = VirtualService.all(of: configuration).filter {
+            let services = RenderedService.all(of: configuration).filter {
                 families.contains($0.family) && (service.map($0.names.contains) ?? true)
             }
             try checkFound(services.isEmpty, "services")

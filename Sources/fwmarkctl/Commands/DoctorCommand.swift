@@ -28,7 +28,7 @@ struct DoctorCommand: AsyncParsableCommand {
     @OptionGroup var servers: FTPServerOption
 
     func run() async throws {
-        let examination = try await Progress.during("looking at the machine") { try servers.examine(options) }
+        let examination = try await ProgressLine.during("looking at the machine") { try servers.examine(options) }
         if output.json {
             try StandardOutput.write(JSON.encodePretty(examination) + [UInt8(ascii: "\n")])
         } else {
@@ -81,7 +81,7 @@ struct FTPServerOption: ParsableArguments {
     /// Examines the machine for the configuration.
     func examine(_ options: GlobalOptions) throws(Failure) -> Examination {
         let loaded = try options.load()
-        do throws(Facts.UnreadableFile) {
+        do throws(Facts.UnreadableServerFile) {
             return Examination(of: try Facts.gather(loaded, ftpServerFiles: paths))
         } catch {
             throw Failure(error.description)

@@ -2,8 +2,9 @@
 import API
 import ArgumentParser
 
-struct Reconcile: AsyncParsableCommand {
+struct ReconcileCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "reconcile",
         abstract: "Have the daemon compare the kernel with the file now, and repair.",
         discussion: """
             The file is not read again; `fwmarkctl reload` does that. Prints what was changed.

@@ -10,8 +10,9 @@ import Rules
 import SystemCalls
 import XTables
 
-struct Import: AsyncParsableCommand {
+struct ImportCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "import",
         abstract: "Print the marking and translating rules that are there as a configuration file.",
         discussion: """
             MARK rules of mangle become services or FTP entries, MASQUERADE and SNAT rules of nat POSTROUTING become masquerades. \
@@ -43,9 +44,9 @@ struct Import: AsyncParsableCommand {
     func run() async throws {
         if adopt { return try await adoptOriginals() }
         if let from {
-            try StandardOutput.write(ImportedRules(FoundRules(parsing: try Import.read(from))).text)
+            try StandardOutput.write(ImportedRules(FoundRules(parsing: try ImportCommand.read(from))).text)
         } else {
-            try StandardOutput.write(try Import.fromKernel())
+            try StandardOutput.write(try ImportCommand.fromKernel())
         }
     }
 
@@ -64,7 +65,7 @@ struct Import: AsyncParsableCommand {
 
     /// The rules of the legacy tables, else those that Debian's iptables made in nf_tables.
     private static func fromKernel() throws(Failure) -> String {
-        let legacy = ImportedRules(try KernelRules().found)
+        let legacy = ImportedRules(try LegacyRules().found)
         guard let found = NftRules.found() else { return legacy.text }
         let nft = ImportedRules(found)
         guard legacy.originals.isEmpty, legacy.leftovers.isEmpty else {
@@ -88,7 +89,7 @@ struct Import: AsyncParsableCommand {
 }
 
 /// The rules of the kernel's legacy tables, with the words that libxtables has for them.
-struct KernelRules {
+struct LegacyRules {
     /// The tables as they were read.
     let tables: [TableID: TableSnapshot]
     /// Their rules.

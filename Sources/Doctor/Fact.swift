@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /// A fact, or why it is not known.
-package enum Answer<Value: Sendable>: Sendable {
+package enum Fact<Value: Sendable>: Sendable {
     /// What was found.
     case known(Value)
     /// Why it could not be found out.

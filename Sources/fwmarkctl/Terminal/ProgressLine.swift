@@ -4,7 +4,7 @@ import NIOCore
 import NIOPosix
 
 /// A line on the terminal's standard error that says what takes so long.
-enum Progress {
+enum ProgressLine {
     /// From when on the line is shown.
     private static let patience = TimeAmount.seconds(1)
 

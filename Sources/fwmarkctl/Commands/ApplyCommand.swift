@@ -5,8 +5,9 @@ import ConfigurationFile
 import Planner
 import Reconciler
 
-struct Apply: AsyncParsableCommand {
+struct ApplyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "apply",
         abstract: "Bring the kernel's rules to the file once, without the daemon.",
         discussion: """
             Works under the xtables lock like the daemon, and so beside it. A daemon that works from another state of the file \
@@ -23,7 +24,7 @@ struct Apply: AsyncParsableCommand {
 
     func run() async throws {
         let start = ContinuousClock.now
-        let result = try await Progress.during("bringing the kernel to \(options.config)") {
+        let result = try await ProgressLine.during("bringing the kernel to \(options.config)") {
             let loaded = try options.load()
             do {
                 let ruleset = Planner.plan(for: loaded.configuration).ruleset

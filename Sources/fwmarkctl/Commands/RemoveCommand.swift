@@ -6,8 +6,9 @@ import Netfilter
 import Reconciler
 import Rules
 
-struct Remove: AsyncParsableCommand {
+struct RemoveCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "remove",
         abstract: "Take every rule and chain of fwmarkd's out of the kernel.",
         discussion: """
             What is not fwmarkd's stays as it is. A daemon that is running would put everything back, so the command refuses to \
@@ -35,7 +36,7 @@ struct Remove: AsyncParsableCommand {
             StandardError.note("warning: \(warning)")
         }
         let start = ContinuousClock.now
-        let result = try await Progress.during("removing") {
+        let result = try await ProgressLine.during("removing") {
             // The file may be what is broken, and is not needed.
             let settings = (try? options.load())?.configuration.daemon ?? DaemonSettings()
             do {

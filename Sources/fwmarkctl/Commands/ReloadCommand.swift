@@ -2,8 +2,9 @@
 import API
 import ArgumentParser
 
-struct Reload: AsyncParsableCommand {
+struct ReloadCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "reload",
         abstract: "Have the daemon read the file again and bring the kernel to it.",
         discussion: """
             Waits until it is done and prints what changed. A file with errors changes nothing: every error is printed.

@@ -6,8 +6,9 @@ import Netfilter
 import Planner
 import Reconciler
 
-struct Plan: AsyncParsableCommand {
+struct PlanCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "plan",
         abstract: "Show how the kernel's rules differ from the file.",
         discussion: """
             Rules that the kernel lacks are shown with +, rules that the file does not want with -, \
@@ -24,7 +25,7 @@ struct Plan: AsyncParsableCommand {
 
     func run() async throws {
         let start = ContinuousClock.now
-        let result = try await Progress.during("comparing \(options.config) with the kernel") {
+        let result = try await ProgressLine.during("comparing \(options.config) with the kernel") {
             let loaded = try options.load()
             do {
                 let outcome = try Reconciler(loaded.configuration.daemon).difference(

@@ -4,8 +4,9 @@ import ArgumentParser
 import Doctor
 import NIOHTTP1
 
-struct Metrics: AsyncParsableCommand {
+struct MetricsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "metrics",
         abstract: "Print the daemon's metrics, or with --doctor what doctor finds, as Prometheus text.",
         discussion: """
             With --doctor the daemon is not asked. /usr/share/fwmarkd/monitoring has a script and timers that write both for \
@@ -28,7 +29,7 @@ struct Metrics: AsyncParsableCommand {
 
     func run() async throws {
         if doctor {
-            try StandardOutput.write(Metrics.text(try servers.examine(options)))
+            try StandardOutput.write(MetricsCommand.text(try servers.examine(options)))
             return
         }
         let answer = try await DaemonClient(.reading, at: options.socket).send(.GET, Endpoint.metrics)

@@ -7,8 +7,9 @@ import Netfilter
 import Planner
 import Rules
 
-struct Explain: ParsableCommand {
+struct ExplainCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "explain",
         abstract: "Say which mark and which source translation a packet would get, and by what.",
         discussion: """
             By default by the rules that the file asks for, and no others. With --kernel by the whole hook as it is in the kernel, \

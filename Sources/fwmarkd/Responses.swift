@@ -6,47 +6,55 @@ import Keeper
 import NIOCore
 import Netfilter
 import Netlink
-import Reconciler
 import Rules
 import Synchronization
+import SystemCalls
 
-/// What the servers ask, answered from the keeper's board and from the kernel's tables, none of which waits for the keeper.
-final class Answers<Store: RuleStore, Time: Clock>: AnswerSource where Time.Duration == Duration {
-    private let keeper: Keeper<Store, Time>
+/// What the servers send, made of the keeper's board and the kernel's tables, neither of which waits for the keeper.
+final class Responses: Sendable {
+    private let keeper: KernelKeeper
     private let tables: KernelTables
-    let unread: UnreadAnswers
+    /// How much of what was sent is not read yet.
+    let unread: UnreadBodies
 
-    /// An answer is given again for so long, if nothing has happened meanwhile: a thousand clients who ask at once cost one reading
-    /// of the kernel, and the memory of one answer.
-    static var lifetime: Duration { .milliseconds(200) }
-    /// How many different answers are kept.
-    private static var keptLimit: Int { 16 }
+    /// A body is sent again for so long, if nothing has happened meanwhile: a thousand clients who ask at once cost one reading
+    /// of the kernel, and the memory of one body.
+    private static let lifetime = Duration.milliseconds(200)
+    /// How many different bodies are kept.
+    private static let keptLimit = 16
 
     private struct Kept {
         var revision: UInt64
         var time: ContinuousClock.Instant
-        var answer: Answer
+        var body: SharedBody
     }
 
     private let kept = Mutex<[String: Kept]>([:])
     private let status = Mutex<(revision: UInt64, time: ContinuousClock.Instant, status: Status)?>(nil)
 
-    init(keeper: Keeper<Store, Time>, tables: KernelTables, unread: UnreadAnswers) {
+    init(keeper: Keeper<Store, Time>, tables: KernelTables, unread: UnreadBodies) {
         (self.keeper, self.tables, self.unread) = (keeper, tables, unread)
     }
 
+    /// The state as the keeper last reported it, and its events.
     var board: StatusBoard { keeper.board }
+
+    /// Reads the file again.
     func reload() async -> Result<Reconciliation, Problem> { await keeper.reload() }
+
+    /// Compares and repairs.
     func reconcile() async -> Result<Reconciliation, Problem> { await keeper.reconcile() }
 
-    func status(_ query: StatusQuery) throws -> Answer {
-        try answer("\(Endpoint.status) \(query)") { contents in
+    /// The status as JSON, or the part of it that is asked for.
+    func status(_ query: StatusQuery) throws -> SharedBody {
+        try kept("\(Endpoint.status) \(query)") { contents in
             let status = query.part(of: try self.filledStatus(contents))
-            return Answer(ByteBuffer(bytes: JSON.encode(status)), "application/json")
+            return SharedBody(ByteBuffer(bytes: JSON.encode(status)), "application/json")
         }
     }
 
-    func explain(_ question: PacketQuestion) throws -> Answer {
+    /// What happens to a packet, as JSON.
+    func explain(_ question: PacketQuestion) throws -> SharedBody {
         let contents = board.contents
         let explanation: Explanation
         switch question.view {
@@ -58,37 +66,39 @@ final class Answers<Store: RuleStore, Time: Clock>: AnswerSource where Time.Dura
             }
             explanation = Explanation(question, kernel: rules, contents.loaded, contents.plan)
         }
-        return Answer(ByteBuffer(bytes: JSON.encode(explanation)), "application/json")
+        return SharedBody(ByteBuffer(bytes: JSON.encode(explanation)), "application/json")
     }
 
-    func rules() throws -> Answer {
-        try answer(Endpoint.rules) { _ in
-            Answer(ByteBuffer(bytes: JSON.encode(RuleList(try self.snapshots()))), "application/json")
+    /// Our rules in the kernel, as JSON.
+    func rules() throws -> SharedBody {
+        try kept(Endpoint.rules) { _ in
+            SharedBody(ByteBuffer(bytes: JSON.encode(RuleList(try self.snapshots()))), "application/json")
         }
     }
 
-    func metrics() throws -> Answer {
-        try answer(Endpoint.metrics) { contents in
+    /// The metrics as Prometheus text.
+    func metrics() throws -> SharedBody {
+        try kept(Endpoint.metrics) { contents in
             let text = PrometheusText(try self.filledStatus(contents), contents.metrics, ProcessUse.own()).text
-            return Answer(ByteBuffer(string: text), PrometheusText.mediaType)
+            return SharedBody(ByteBuffer(string: text), PrometheusText.mediaType)
         }
     }
 
-    private func answer(_ name: String, _ make: (StatusBoard.Contents) throws -> Answer) throws -> Answer {
-        // Made under the lock: who asks meanwhile waits for this answer in place of making another.
+    private func kept(_ name: String, _ make: (StatusBoard.Contents) throws -> SharedBody) throws -> SharedBody {
+        // Made under the lock: who asks meanwhile waits for this body in place of making another.
         try kept.withLock { kept in
             let contents = keeper.board.contents
             if let last = kept[name], last.revision == contents.revision, last.time.duration(to: .now) < Self.lifetime {
-                return last.answer
+                return last.body
             }
-            let answer = try make(contents)
+            let body = try make(contents)
             if kept.count >= Self.keptLimit { kept.removeAll() }
-            kept[name] = Kept(revision: contents.revision, time: .now, answer: answer)
-            return answer
+            kept[name] = Kept(revision: contents.revision, time: .now, body: body)
+            return body
         }
     }
 
-    /// The whole status; kept for as long as an answer, since several answers are made of it.
+    /// The whole status; kept for as long as a body, since several bodies are made of it.
     private func filledStatus(_ contents: StatusBoard.Contents) throws -> Status {
         try status.withLock { kept in
             if let last = kept, last.revision == contents.revision, last.time.duration(to: .now) < Self.lifetime {
@@ -104,13 +114,9 @@ final class Answers<Store: RuleStore, Time: Clock>: AnswerSource where Time.Dura
         }
     }
 
-    private static func virtualServices(_ configuration: Configuration) -> VirtualServices {
+    private static func virtualServices(_ configuration: Configuration) -> Result<[VirtualService]?, SystemError> {
         let marks = Set(configuration.allServices.map(\.mark.value))
-        do {
-            return .read(try VirtualService.readAll { $0.mark.map(marks.contains) ?? false })
-        } catch {
-            return .unknown("\(error)")
-        }
+        return Result { () throws(SystemError) in try VirtualService.readAll { $0.mark.map(marks.contains) ?? false } }
     }
 
     private func snapshots() throws -> [TableSnapshot] { try TableID.ours.compactMap { try tables.snapshot($0) } }

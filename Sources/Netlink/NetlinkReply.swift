@@ -3,7 +3,7 @@ import CNetlink
 import Glibc
 
 /// What the kernel has answered so far to one question.
-struct NetlinkAnswer {
+struct NetlinkReply {
     /// The messages' bodies.
     private(set) var messages: [NetlinkMessage] = []
     /// Whether the list changed while the kernel made it (`NLM_F_DUMP_INTR`).
@@ -26,8 +26,8 @@ struct NetlinkAnswer {
             if head.nlmsg_flags & UInt16(NLM_F_DUMP_INTR) != 0 { wasInterrupted = true }
             switch Int32(head.nlmsg_type) {
             // Both bear a negated error number; the end of a list may come without one.
-            case NLMSG_DONE: return NetlinkAnswer.end(NetlinkMessage.load(Int32.self, body, at: 0) ?? 0)
-            case NLMSG_ERROR: return NetlinkAnswer.end(NetlinkMessage.load(Int32.self, body, at: 0) ?? 1)
+            case NLMSG_DONE: return NetlinkReply.end(NetlinkMessage.load(Int32.self, body, at: 0) ?? 0)
+            case NLMSG_ERROR: return NetlinkReply.end(NetlinkMessage.load(Int32.self, body, at: 0) ?? 1)
             case NLMSG_NOOP: break
             default: messages.append(NetlinkMessage(type: head.nlmsg_type, bytes: Array(body)))
             }

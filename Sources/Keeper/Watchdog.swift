@@ -3,7 +3,7 @@ import Synchronization
 import Systemd
 
 /// Tells the service manager that the keeper makes progress, four times in each interval of its watchdog.
-final class Progress<Time: Clock>: Sendable where Time.Duration == Duration {
+final class Watchdog<Time: Clock>: Sendable where Time.Duration == Duration {
     private let notifier: ServiceNotifier
     private let clock: Time
     private let next: Mutex<Time.Instant>

@@ -2,8 +2,9 @@
 import API
 import ArgumentParser
 
-struct Events: AsyncParsableCommand {
+struct EventsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "events",
         abstract: "Print what happened to the rules since the daemon started.",
         discussion: """
             With --follow the command goes on, and prints what happens as it happens, until it is interrupted or the daemon \
@@ -27,7 +28,7 @@ struct Events: AsyncParsableCommand {
             if output.json {
                 try StandardOutput.write(line + [UInt8(ascii: "\n")])
             } else {
-                try StandardOutput.write(try Events.text(JSON.decode(Event.self, from: JSON.printableStrings(line)), style))
+                try StandardOutput.write(try EventsCommand.text(JSON.decode(Event.self, from: JSON.printableStrings(line)), style))
             }
         }
     }

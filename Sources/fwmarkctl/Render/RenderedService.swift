@@ -3,7 +3,7 @@ import ConfigurationFile
 import Rules
 
 /// A virtual service of IPVS that the configuration calls for: all that has one mark, in one family.
-struct VirtualService {
+struct RenderedService {
     /// The mark as IPVS compares it: all 32 bits.
     var mark: UInt32
     /// Its addresses' family; IPVS has a service for each.
@@ -24,8 +24,8 @@ struct VirtualService {
     static let persistence = 300
 
     /// The virtual services of a configuration, in the order in which their marks first appear.
-    static func all(of configuration: Configuration) -> [VirtualService] {
-        var services: [VirtualService] = []
+    static func all(of configuration: Configuration) -> [RenderedService] {
+        var services: [RenderedService] = []
         var places: [Key: Int] = [:]
         func add(_ service: Service, _ realServers: [Prefix], _ forwarding: FTPService.Forwarding = .nat) {
             let named = service.addresses.included
@@ -34,7 +34,7 @@ struct VirtualService {
                 let place = places[key] ?? services.count
                 if place == services.count {
                     places[key] = place
-                    services.append(VirtualService(mark: key.mark, family: family, entrance: Entrance(service)))
+                    services.append(RenderedService(mark: key.mark, family: family, entrance: Entrance(service)))
                 }
                 services[place].names.append(service.name)
                 if forwarding != .nat { services[place].forwarding = forwarding }

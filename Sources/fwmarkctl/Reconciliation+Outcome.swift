@@ -1,16 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import API
-import ConfigurationFile
-import Netfilter
 import Reconciler
-
-extension Reconciler where Store == KernelTables {
-    /// A reconciler of this machine's kernel that behaves as the `daemon:` section says.
-    init(_ settings: DaemonSettings) {
-        self.init(
-            KernelTables(), lockTimeout: settings.lockTimeout, hookPosition: settings.hookPosition == .first ? .first : .last)
-    }
-}
 
 extension Reconciliation {
     /// What came of a comparison with the kernel, with the first `limit` changes told: where thousands are made, the words

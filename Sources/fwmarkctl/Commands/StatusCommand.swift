@@ -3,7 +3,7 @@ import API
 import ArgumentParser
 import NIOHTTP1
 
-struct ShowStatus: AsyncParsableCommand {
+struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status",
         abstract: "Show the daemon's state and what each service has seen.",
@@ -51,7 +51,7 @@ struct ShowStatus: AsyncParsableCommand {
     /// All directors are asked at once.
     private func showDirectors() async throws {
         let answers = await withTaskGroup(of: (Int, DirectorsText.Director).self) { group in
-            for (index, url) in host.enumerated() { group.addTask { (index, await ShowStatus.ask(url)) } }
+            for (index, url) in host.enumerated() { group.addTask { (index, await StatusCommand.ask(url)) } }
             var answers: [Int: DirectorsText.Director] = [:]
             for await (index, director) in group { answers[index] = director }
             return host.indices.compactMap { answers[$0] }

@@ -3,7 +3,7 @@ import ConfigurationFile
 import Rules
 
 /// Masquerades made of candidates, in their order, since among translations the first that matches decides.
-enum MasqueradeGrouping {
+enum MergedMasquerades {
     /// The masquerades; those that belong to active FTP are put into the FTP entry.
     ///
     /// - Parameter missing: called with a candidate that asks for a mark that no service has.

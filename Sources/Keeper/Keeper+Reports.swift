@@ -9,7 +9,7 @@ import Reconciler
 import Rules
 import Systemd
 
-// What is told to the board, the log and the service manager.
+// What the status board, the log and the service manager are told: each attempt, each event, and the state.
 extension Keeper {
     /// The kernel has the rules of the configuration in force.
     func succeed(_ trigger: Trigger, _ outcome: Outcome, _ took: Duration) {
@@ -48,10 +48,10 @@ extension Keeper {
         // The daemon ends for that, and says why.
         let isTheEnd = trigger == .boot && error.isHopeless
         if !isTheEnd { state.writingFailed(isBusy: error.isBusy, at: clock.now) }
-        tellFailure(trigger, error, took)
+        reportFailure(trigger, error, took)
     }
 
-    func tellFailure(_ trigger: Trigger, _ error: ReconcileError, _ took: Duration) {
+    func reportFailure(_ trigger: Trigger, _ error: ReconcileError, _ took: Duration) {
         let message = error.description
         showState { contents in
             contents.status.lastReconcile = ReconcileStatus(

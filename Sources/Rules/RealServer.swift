@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /// A real server of a virtual service of IPVS.
-package struct RealServerStatus: Codable, Sendable, Hashable {
+package struct RealServer: Codable, Sendable, Hashable {
     /// How IPVS sends packets to a real server.
     package enum Forwarding: String, Codable, Sendable, Hashable, CaseIterable {
         /// By network address translation (`ipvsadm -m`).
@@ -15,8 +15,8 @@ package struct RealServerStatus: Codable, Sendable, Hashable {
         case other
     }
 
-    /// The address.
-    package var address: String
+    /// The address; for tunnels it may be of another family than the virtual service's.
+    package var address: Address
     /// The port; 0: the one that the client called, as is usual with marks.
     package var port: UInt16
     /// How packets are sent to it.
@@ -25,22 +25,18 @@ package struct RealServerStatus: Codable, Sendable, Hashable {
     package var weight: Int
     /// Connections in use.
     package var activeConnections: UInt32
-    /// Connections that are over and not yet forgotten.
+    /// Connections that are opening, closing, or without a state, as UDP's are.
     package var inactiveConnections: UInt32
     /// Clients that persistence keeps with it.
     package var persistentConnections: UInt32
 
     /// A real server of these parts.
     package init(
-        address: String, port: UInt16, forwarding: Forwarding, weight: Int, activeConnections: UInt32 = 0,
+        _ address: Address, port: UInt16 = 0, forwarding: Forwarding = .nat, weight: Int = 1, activeConnections: UInt32 = 0,
         inactiveConnections: UInt32 = 0, persistentConnections: UInt32 = 0
     ) {
-        self.address = address
-        self.port = port
-        self.forwarding = forwarding
-        self.weight = weight
-        self.activeConnections = activeConnections
-        self.inactiveConnections = inactiveConnections
+        (self.address, self.port, self.forwarding, self.weight) = (address, port, forwarding, weight)
+        (self.activeConnections, self.inactiveConnections) = (activeConnections, inactiveConnections)
         self.persistentConnections = persistentConnections
     }
 }

@@ -5,8 +5,9 @@ import ConfigurationFile
 import Planner
 import Rules
 
-struct Check: ParsableCommand {
+struct CheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "check",
         abstract: "Read the configuration and print every error in it.",
         discussion: """
             Touches neither the kernel nor the daemon. Each error is a line on standard error: \
