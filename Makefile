@@ -116,8 +116,9 @@ test-ansible: deps-ansible deb   ## roll the Ansible role out to two directors m
 check-reproducible: deps-deb     ## build twice, in two folders, and compare the packages bit by bit (not part of make test)
 	@packaging/check-reproducible
 
-lint: deps-lint                  ## swift format, shellcheck, mandoc, licence lines
+lint: deps-lint                  ## swift format, shellcheck, mandoc, licence lines, sizes of files and functions
 	@scripts/spdx
+	@scripts/sizes
 	scripts/swift-files | xargs -0 $(SWIFT) format lint --strict --parallel
 	$(if $(SCRIPTS),grep -lE '^#!.*(ba)?sh' $(SCRIPTS) | xargs shellcheck --external-sources)
 	$(if $(MANUALS),mandoc -Tlint -Wwarning $(MANUALS))

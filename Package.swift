@@ -117,17 +117,22 @@ let package = Package(
         .testTarget(name: "RulesTests", dependencies: ["Rules"]),
         .testTarget(
             name: "ConfigurationFileTests",
-            dependencies: ["RandomConfigurations", "ReferenceReader", "ConfigurationFile", "Rules"],
+            dependencies: ["RandomNumbers", "RandomConfigurations", "ReferenceReader", "ConfigurationFile", "Rules"],
             exclude: ["bad-files.txt", "schema.py"]),
-        .target(name: "ReferenceReader", dependencies: ["ConfigurationFile", "Rules", "CYAML"], path: "Tests/ReferenceReader"),
-        .target(name: "RandomConfigurations", dependencies: ["ConfigurationFile", "Rules"], path: "Tests/RandomConfigurations"),
+        .target(
+            name: "ReferenceReader", dependencies: ["RandomConfigurations", "ConfigurationFile", "Rules", "CYAML"],
+            path: "Tests/ReferenceReader"),
+        .target(name: "RandomNumbers", path: "Tests/RandomNumbers"),
+        .target(
+            name: "RandomConfigurations", dependencies: ["RandomNumbers", "ConfigurationFile", "Rules"],
+            path: "Tests/RandomConfigurations"),
         .testTarget(
             name: "PlannerTests", dependencies: ["RandomConfigurations", "Planner", "Judge", "ConfigurationFile", "Rules"]),
         .systemLibrary(name: "CNamespaces", path: "Tests/CNamespaces"),
         .target(name: "NamespaceSupport", dependencies: ["CNamespaces", "Rules"], path: "Tests/NamespaceSupport"),
         .testTarget(name: "NetfilterTests", dependencies: ["Netfilter", "Rules", "NamespaceSupport"]),
         .target(name: "FakeKernel", dependencies: ["Reconciler", "Netfilter", "Rules"], path: "Tests/FakeKernel"),
-        .testTarget(name: "ReconcilerTests", dependencies: ["FakeKernel", "Reconciler", "Netfilter", "Rules"]),
+        .testTarget(name: "ReconcilerTests", dependencies: ["FakeKernel", "RandomNumbers", "Reconciler", "Netfilter", "Rules"]),
         .testTarget(
             name: "KeeperTests",
             dependencies: [
@@ -141,7 +146,8 @@ let package = Package(
         .testTarget(
             name: "FwmarkctlTests",
             dependencies: [
-                "fwmarkctl", "fwmarkd", "API", "Rules", "NamespaceSupport", .product(name: "NIOHTTP1", package: "swift-nio"),
+                "fwmarkctl", "fwmarkd", "API", "Rules", "NamespaceSupport", "DaemonSupport",
+                .product(name: "NIOHTTP1", package: "swift-nio"),
             ]),
         .testTarget(
             name: "ImporterTests",
@@ -153,7 +159,7 @@ let package = Package(
             name: "JudgeTests",
             dependencies: [
                 "Judge", "Importer", "Planner", "ConfigurationFile", "Reconciler", "Netfilter", "Rules", "NamespaceSupport",
-                "PacketSupport", "RandomConfigurations",
+                "PacketSupport", "RandomNumbers", "RandomConfigurations",
             ]),
         .testTarget(name: "XTablesTests", dependencies: ["XTables", "Netfilter", "Rules", "NamespaceSupport"]),
         .testTarget(
@@ -172,7 +178,7 @@ let package = Package(
                 "DaemonSupport",
                 "Reconciler", "Netfilter", "Planner", "Judge", "ConfigurationFile", "Rules", "API", "NamespaceSupport",
                 "PacketSupport",
-                "RandomConfigurations", "XTables",
+                "RandomNumbers", "RandomConfigurations", "XTables",
             ],
             exclude: ["Golden"]),
     ]

@@ -13,9 +13,9 @@ package struct PrometheusText {
     /// All metrics of the daemon.
     package init(_ status: Status, _ metrics: Metrics, _ process: ProcessUse?) {
         family("fwmarkd_build_info", .gauge, "The version of the daemon, always 1.") { $0.sample(["version": status.version], 1) }
-        family("fwmarkd_in_sync", .gauge, "Whether the kernel has the rules that the configuration in force wants.") {
-            $0.sample([:], status.state.isSettled ? 1 : 0)
-        }
+        single(
+            "fwmarkd_in_sync", .gauge, "Whether the kernel has the rules that the configuration in force wants.",
+            status.state.isSettled ? 1 : 0)
         family("fwmarkd_state", .gauge, "The state of the daemon: 1 for the one it is in.") { family in
             for state in Status.State.allCases { family.sample(["state": state.rawValue], state == status.state ? 1 : 0) }
         }
@@ -33,18 +33,18 @@ package struct PrometheusText {
         family("fwmarkd_config_info", .gauge, "The configuration in force by its SHA-256, always 1.") {
             $0.sample(["sha256": configuration.sha256], 1)
         }
-        family("fwmarkd_config_load_timestamp_seconds", .gauge, "When the configuration in force was read.") {
-            $0.sample([:], configuration.loaded.timeIntervalSince1970)
-        }
-        family("fwmarkd_config_fallback", .gauge, "Whether the last good configuration is in force in place of the file.") {
-            $0.sample([:], configuration.fallback ? 1 : 0)
-        }
-        family("fwmarkd_config_last_reload_successful", .gauge, "Whether the file was found right when it was last read.") {
-            $0.sample([:], metrics.isLastReloadGood && !configuration.fallback ? 1 : 0)
-        }
-        family("fwmarkd_config_refused_reloads_total", .counter, "How often the file was read again and refused.") {
-            $0.sample([:], Double(metrics.refusedReloads))
-        }
+        single(
+            "fwmarkd_config_load_timestamp_seconds", .gauge, "When the configuration in force was read.",
+            configuration.loaded.timeIntervalSince1970)
+        single(
+            "fwmarkd_config_fallback", .gauge, "Whether the last good configuration is in force in place of the file.",
+            configuration.fallback ? 1 : 0)
+        single(
+            "fwmarkd_config_last_reload_successful", .gauge, "Whether the file was found right when it was last read.",
+            metrics.isLastReloadGood && !configuration.fallback ? 1 : 0)
+        single(
+            "fwmarkd_config_refused_reloads_total", .counter, "How often the file was read again and refused.",
+            Double(metrics.refusedReloads))
     }
 
     private mutating func addReconciles(_ status: Status, _ metrics: Metrics) {
@@ -60,31 +60,27 @@ package struct PrometheusText {
             "fwmarkd_reconcile_duration_seconds", "How long comparisons took, waiting for the lock included.", metrics.durations)
         histogram("fwmarkd_lock_wait_seconds", "How long comparisons waited for the xtables lock.", metrics.lockWaits)
         if let last = status.lastReconcile {
-            family("fwmarkd_last_reconcile_timestamp_seconds", .gauge, "When a comparison last changed something or failed.") {
-                $0.sample([:], last.time.timeIntervalSince1970)
-            }
+            single(
+                "fwmarkd_last_reconcile_timestamp_seconds", .gauge, "When a comparison last changed something or failed.",
+                last.time.timeIntervalSince1970)
         }
         if let verified = status.lastVerified {
-            family("fwmarkd_last_verified_timestamp_seconds", .gauge, "When the kernel was last seen to have all rules.") {
-                $0.sample([:], verified.timeIntervalSince1970)
-            }
+            single(
+                "fwmarkd_last_verified_timestamp_seconds", .gauge, "When the kernel was last seen to have all rules.",
+                verified.timeIntervalSince1970)
         }
         family("fwmarkd_drift_total", .counter, "Differences found that no reload caused, by what repairs them.") { family in
             for kind in ChangeKind.allCases { family.sample(["kind": kind.rawValue], Double(metrics.drift[kind] ?? 0)) }
         }
-        family("fwmarkd_repairs_total", .counter, "How often such differences were repaired.") {
-            $0.sample([:], Double(metrics.repairs))
-        }
-        family("fwmarkd_lock_timeouts_total", .counter, "How often waiting for the xtables lock took longer than lock-timeout.") {
-            $0.sample([:], Double(metrics.lockTimeouts))
-        }
-        family("fwmarkd_undone_repairs_total", .counter, "How often another program undid a repair within ten seconds.") {
-            $0.sample([:], Double(metrics.undoneRepairs))
-        }
-        family("fwmarkd_contended", .gauge, "Whether another program undoes repairs again and again.") {
-            $0.sample([:], metrics.isContended ? 1 : 0)
-        }
-        family("fwmarkd_warnings", .gauge, "How many warnings the status has.") { $0.sample([:], Double(status.warnings.count)) }
+        single("fwmarkd_repairs_total", .counter, "How often such differences were repaired.", Double(metrics.repairs))
+        single(
+            "fwmarkd_lock_timeouts_total", .counter, "How often waiting for the xtables lock took longer than lock-timeout.",
+            Double(metrics.lockTimeouts))
+        single(
+            "fwmarkd_undone_repairs_total", .counter, "How often another program undid a repair within ten seconds.",
+            Double(metrics.undoneRepairs))
+        single("fwmarkd_contended", .gauge, "Whether another program undoes repairs again and again.", metrics.isContended ? 1 : 0)
+        single("fwmarkd_warnings", .gauge, "How many warnings the status has.", Double(status.warnings.count))
     }
 
     private mutating func addRules(_ status: Status) {
@@ -112,24 +108,22 @@ package struct PrometheusText {
         family("fwmarkd_listening", .gauge, "Whether the server listens on its address.") { family in
             for server in status.servers { family.sample(["server": server.name], server.isListening ? 1 : 0) }
         }
-        family("fwmarkd_dropped_followers_total", .counter, "Followers of events that read too slowly and were cut off.") {
-            $0.sample([:], Double(metrics.droppedFollowers))
-        }
-        family("fwmarkd_refused_requests_total", .counter, "Requests refused for too many clients or unread answers.") {
-            $0.sample([:], Double(metrics.refusedRequests))
-        }
-        family("fwmarkd_dropped_log_lines_total", .counter, "Lines of the log that were dropped because nothing read it.") {
-            $0.sample([:], Double(metrics.droppedLogLines))
-        }
+        single(
+            "fwmarkd_dropped_followers_total", .counter, "Followers of events that read too slowly and were cut off.",
+            Double(metrics.droppedFollowers))
+        single(
+            "fwmarkd_refused_requests_total", .counter, "Requests refused for too many clients or unread answers.",
+            Double(metrics.refusedRequests))
+        single(
+            "fwmarkd_dropped_log_lines_total", .counter, "Lines of the log that were dropped because nothing read it.",
+            Double(metrics.droppedLogLines))
     }
 
     private mutating func addProcess(_ status: Status, _ process: ProcessUse) {
-        family("process_start_time_seconds", .gauge, "When the daemon was started.") {
-            $0.sample([:], status.started.timeIntervalSince1970)
-        }
-        family("process_resident_memory_bytes", .gauge, "Resident memory.") { $0.sample([:], Double(process.residentBytes)) }
-        family("process_open_fds", .gauge, "Open file descriptors.") { $0.sample([:], Double(process.openFiles)) }
-        family("process_cpu_seconds_total", .counter, "Processor time, user and system.") { $0.sample([:], process.cpuSeconds) }
+        single("process_start_time_seconds", .gauge, "When the daemon was started.", status.started.timeIntervalSince1970)
+        single("process_resident_memory_bytes", .gauge, "Resident memory.", Double(process.residentBytes))
+        single("process_open_fds", .gauge, "Open file descriptors.", Double(process.openFiles))
+        single("process_cpu_seconds_total", .counter, "Processor time, user and system.", process.cpuSeconds)
     }
 
     // MARK: - Format
@@ -160,6 +154,11 @@ package struct PrometheusText {
             }
             return result
         }
+    }
+
+    /// A family of one sample without labels.
+    private mutating func single(_ name: String, _ kind: Kind, _ text: String, _ value: Double) {
+        family(name, kind, text) { $0.sample([:], value) }
     }
 
     private mutating func family(_ name: String, _ kind: Kind, _ text: String, _ samples: (inout MetricFamily) -> Void) {

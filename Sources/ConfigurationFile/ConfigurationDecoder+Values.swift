@@ -46,15 +46,7 @@ extension ConfigurationDecoder {
     /// Reads a name, and notes it as one, unless the section is nil.
     mutating func name(_ section: ConfigurationDraft.Section?, _ index: Int, translates: Bool) -> String? {
         let name = value { (text) throws(Refusal) in
-            let isPlain = text.bytes.allSatisfy { byte in
-                switch byte {
-                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
-                    true
-                default: false
-                }
-            }
-            guard isPlain, (1...64).contains(text.bytes.count) else {
+            guard EntryName.isPlain(text.bytes), (1...EntryName.limit).contains(text.bytes.count) else {
                 throw Refusal("invalid name \"\(text.string)\": a name is 1 to 64 letters, digits, '.', '_' and '-'")
             }
             return text.string

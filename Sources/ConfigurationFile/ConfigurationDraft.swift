@@ -144,7 +144,7 @@ struct ConfigurationDraft {
             let (entry, path) = marking(conflict.later)
             errors.keep(
                 position(entry), path: path,
-                "mark \(later.mark) for \(conflict.example(of: later, earlier)), which \"\(earlier.name)\" at "
+                "mark \(later.mark) for \(MarkConflicts.example(of: later, earlier)), which \"\(earlier.name)\" at "
                     + "\(position(marking(conflict.earlier).entry)) gives mark \(earlier.mark)")
         }
     }

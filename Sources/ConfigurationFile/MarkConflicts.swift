@@ -1,15 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import Rules
 
-/// Two services that would give one packet two different marks: indices of the later one, and of the first of the earlier ones that
-/// it is in conflict with.
-package struct MarkConflict: Equatable, Sendable {
-    /// The later service.
-    package let later: Int
-    /// The earlier one.
-    package let earlier: Int
-}
-
 /// Finds services that would give one packet two different marks.
 ///
 /// A packet is marked in prerouting and again in input, so these two share packets. The director's own packets meet output alone:
@@ -34,7 +25,7 @@ package struct MarkConflicts {
     private var found: [Int]
 
     /// The conflicts: at most one for each service, in the order of the later ones.
-    package static func find(in services: [Service]) -> [MarkConflict] {
+    package static func find(in services: [Service]) -> [Contradiction] {
         let crowded = Crowd.members(services.count, prefixes: { services[$0].addresses.included }) { members in
             FirstMarks.areInConflict(members.lazy.map { services[$0].mark })
         }
@@ -42,7 +33,7 @@ package struct MarkConflicts {
     }
 
     /// The conflicts of all services of a configuration, FTP among them.
-    static func find(in configuration: Configuration) -> [MarkConflict] {
+    static func find(in configuration: Configuration) -> [Contradiction] {
         let (ftp, services) = (configuration.ftp, configuration.services)
         let crowded = Crowd.members(ftp.count + services.count) { index in
             index < ftp.count ? ftp[index].addresses : services[index - ftp.count].addresses.included
@@ -52,13 +43,13 @@ package struct MarkConflicts {
         return crowded.isEmpty ? [] : find(crowded, in: configuration.allServices)
     }
 
-    private static func find(_ crowded: [Int], in services: [Service]) -> [MarkConflict] {
+    private static func find(_ crowded: [Int], in services: [Service]) -> [Contradiction] {
         guard !crowded.isEmpty else { return [] }
         var search = MarkConflicts(services)
         search.fill(crowded)
         search.search(search.sets.items, PacketSets.Cell())
         return crowded.compactMap { index in
-            search.found[index] == .max ? nil : MarkConflict(later: index, earlier: search.found[index])
+            search.found[index] == .max ? nil : Contradiction(later: index, earlier: search.found[index])
         }
     }
 

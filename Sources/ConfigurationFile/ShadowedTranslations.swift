@@ -1,16 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import Rules
 
-/// A translation that never decides, because earlier ones take all its packets to something else: indices of it, and of the first of
-/// those.
-package struct ShadowedTranslation: Equatable, Sendable {
-    /// The translation that never decides.
-    package let later: Int
-    /// The first one that takes packets of it.
-    package let earlier: Int
-}
-
-/// Finds translations that never decide. The first that matches a packet decides.
+/// Finds translations that never decide, each with the first earlier one that takes packets of it. The first that matches a packet decides.
 ///
 /// Space is cut into cells until each has a translation that takes all of it: no later one decides there. A translation to which no
 /// cell is left never decides; that is an error if all its packets become something else.
@@ -25,7 +16,7 @@ package struct ShadowedTranslations {
     /// The translations that never decide, in their order.
     ///
     /// - Parameter services: all services, to which translations refer by name.
-    package static func find(in translations: [Masquerade], services: [Service]) -> [ShadowedTranslation] {
+    package static func find(in translations: [Masquerade], services: [Service]) -> [Contradiction] {
         let crowded = Crowd.members(translations.count, prefixes: { translations[$0].sources.included }) { members in
             let first = Outcome(translations[members[0]])
             return members.contains { Outcome(translations[$0]) != first }
@@ -36,18 +27,18 @@ package struct ShadowedTranslations {
         search.search(search.sets.items, PacketSets.Cell())
         return crowded.compactMap { index in
             guard !search.decides[index], search.takers[index].first < index, !search.takers[index].isSame else { return nil }
-            return ShadowedTranslation(later: index, earlier: search.takers[index].first)
+            return Contradiction(later: index, earlier: search.takers[index].first)
         }
     }
 
     /// Whether of these two, each alone with the other, neither decides where it is the later one.
-    static func isEither(_ shadow: ShadowedTranslation, of translations: [Masquerade], _ services: [Service]) -> Bool {
+    static func isEither(_ shadow: Contradiction, of translations: [Masquerade], _ services: [Service]) -> Bool {
         let (later, earlier) = (translations[shadow.later], translations[shadow.earlier])
         return [[earlier, later], [later, earlier]].allSatisfy { !find(in: $0, services: services).isEmpty }
     }
 
     /// Those of a configuration, FTP among them.
-    static func find(in configuration: Configuration) -> [ShadowedTranslation] {
+    static func find(in configuration: Configuration) -> [Contradiction] {
         // Mostly all of them masquerade.
         let isUniform =
             configuration.ftp.allSatisfy { $0.active.map { $0.to == .masquerade } ?? true }

@@ -16,6 +16,15 @@ package struct CheckResult: Sendable, Hashable {
         return verdict
     }
 
+    /// Adds the finding if the setting is 0; where it cannot be read, the check has not run.
+    mutating func add(_ finding: @autoclosure () -> Finding, ifZero setting: String, in facts: Facts) {
+        switch facts.settings[setting] {
+        case "0": findings.append(finding())
+        case nil: notRun.append("\(setting) cannot be read")
+        default: break
+        }
+    }
+
     /// These findings.
     package static func found(_ findings: [Finding]) -> CheckResult {
         var verdict = CheckResult()

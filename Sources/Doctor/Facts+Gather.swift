@@ -12,7 +12,8 @@ extension Facts {
     ///
     /// - Throws: for a file of `ftpServerFiles` that cannot be read or is of no FTP server that is known; everything else that cannot be
     ///   found out is a fact itself.
-    package static func gather(_ loaded: LoadedConfiguration, ftpServerFiles paths: [String]) throws(UnreadableServerFile) -> Facts {
+    package static func gather(_ loaded: LoadedConfiguration, ftpServerFiles paths: [String]) throws(UnreadableServerFile) -> Facts
+    {
         var facts = Facts(loaded.configuration)
         for service in loaded.configuration.allServices {
             facts.files[service.name] = loaded.position(ofMarking: service.name)?.file

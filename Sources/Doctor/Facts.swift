@@ -61,6 +61,13 @@ extension Facts {
             + configuration.services.map { ($0, $0.families, nil) }
     }
 
+    /// The same, family by family, with the virtual service of IPVS on the mark, where there is one.
+    var served: [(service: Service, family: Family, ftp: FTPService?, virtualService: VirtualService)] {
+        marked.flatMap { service, families, ftp in
+            families.compactMap { family in virtualService(service.mark, family).map { (service, family, ftp, $0) } }
+        }
+    }
+
     /// The file to write into, for advice about the entry.
     func file(of entry: String) -> String { files[entry] ?? "fwmarkd.yaml" }
 

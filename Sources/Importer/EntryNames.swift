@@ -25,15 +25,7 @@ struct EntryNames {
 
     private static func comment(_ comments: Set<String?>) -> String? {
         guard comments.count == 1, let comment = comments.first ?? nil, (1...60).contains(comment.utf8.count) else { return nil }
-        let isName = comment.utf8.allSatisfy { byte in
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
-                true
-            default: false
-            }
-        }
-        return isName ? comment : nil
+        return EntryName.isPlain(comment.utf8) ? comment : nil
     }
 
     private static func next(_ name: String, _ taken: inout Set<String>) -> String {

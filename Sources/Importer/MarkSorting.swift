@@ -59,19 +59,8 @@ struct MarkSorting {
     private mutating func classify() {
         var ended: [Region] = []
         for (index, item) in sorting.items.enumerated() {
-            switch MarkSorting.candidate(item, hook) {
-            case .success(var candidate):
-                switch candidate.region.subtracting(all: item.returned + (sorting.position == .first ? ended : [])) {
-                case .region(let region):
-                    candidate.region = region
-                    sorting.candidates[index] = candidate
-                case .nothing: sorting.overridden.insert(index)
-                case .inexpressible:
-                    sorting.reasons[index] =
-                        "an earlier rule takes out some of its packets in a way that services have no words for"
-                }
-            case .failure(let reason): sorting.reasons[index] = reason.text
-            }
+            let earlier = item.returned + (sorting.position == .first ? ended : [])
+            sorting.take(index, MarkSorting.candidate(item, hook), without: earlier, "services")
             if sorting.candidates[index] == nil, MarkSorting.effect(item, hook).contains(.ends) { ended.append(item.region) }
         }
     }

@@ -25,6 +25,24 @@ struct Sorting<Kind: Candidate> {
         self.position = position
     }
 
+    /// Takes a rule in: as a candidate for what earlier rules leave of its packets, or with the reason why it stays.
+    ///
+    /// - Parameter entries: what it would become a part of: `services`.
+    mutating func take(_ index: Int, _ candidate: Result<Kind, Reason>, without earlier: [Region], _ entries: String) {
+        switch candidate {
+        case .success(var candidate):
+            switch candidate.region.subtracting(all: earlier) {
+            case .region(let region):
+                candidate.region = region
+                candidates[index] = candidate
+            case .nothing: overridden.insert(index)
+            case .inexpressible:
+                reasons[index] = "an earlier rule takes out some of its packets in a way that \(entries) have no words for"
+            }
+        case .failure(let reason): reasons[index] = reason.text
+        }
+    }
+
     /// Leaves a candidate where it is.
     mutating func leave(_ index: Int, because reason: String) {
         candidates[index] = nil

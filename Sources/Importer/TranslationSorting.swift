@@ -34,21 +34,12 @@ struct TranslationSorting {
 
     private mutating func classify() {
         for (index, item) in sorting.items.enumerated() {
-            switch TranslationSorting.candidate(item, TranslationSorting.effect(item)) {
-            case .success(var candidate):
-                switch candidate.region.subtracting(all: item.returned) {
-                case .region(let region) where region.sources.isEmpty && region.addresses.isEmpty && region.mark == nil:
-                    sorting.reasons[index] =
-                        "a masquerade needs sources, services or destinations, and this translates every packet"
-                case .region(let region):
-                    candidate.region = region
-                    sorting.candidates[index] = candidate
-                case .nothing: sorting.overridden.insert(index)
-                case .inexpressible:
-                    sorting.reasons[index] =
-                        "an earlier rule takes out some of its packets in a way that masquerades have no words for"
-                }
-            case .failure(let reason): sorting.reasons[index] = reason.text
+            let candidate = TranslationSorting.candidate(item, TranslationSorting.effect(item))
+            sorting.take(index, candidate, without: item.returned, "masquerades")
+            guard let region = sorting.candidates[index]?.region else { continue }
+            if region.sources.isEmpty && region.addresses.isEmpty && region.mark == nil {
+                sorting.leave(
+                    index, because: "a masquerade needs sources, services or destinations, and this translates every packet")
             }
         }
     }

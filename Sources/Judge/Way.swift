@@ -138,13 +138,8 @@ struct Walk {
             if table == .nat { way.translationStep = way.translationStep ?? step }
             way.passTable()
             return true
-        case .drop:
-            way.end(.drop, step)
-            return true
-        case .queue:
-            way.verdictDoubt = step
-            way.end(.accept, step)
-            return true
+        case .drop: return OtherTarget.ending.act(step, &way, table)
+        case .queue: return OtherTarget.queueing.act(step, &way, table)
         case .helper(let name): way.helper = name
         case .none: break
         case .other(let other): return OtherTarget(other.name).act(step, &way, table)

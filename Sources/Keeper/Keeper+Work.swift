@@ -133,7 +133,7 @@ extension Keeper {
             contents.metrics.count(trigger, .unchanged, seconds: took.seconds, lockSeconds: nil)
             contents.metrics.isContended = contents.metrics.isContended && !isCalm
         }
-        if isCalm { record(.calm, "no program undoes the repairs any more") }
+        if isCalm { record(.calm, "repairs are no longer being undone") }
         if !wasRight { announce() }
     }
 

@@ -1,20 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /// A real server of a virtual service of IPVS.
 package struct RealServer: Codable, Sendable, Hashable {
-    /// How IPVS sends packets to a real server.
-    package enum Forwarding: String, Codable, Sendable, Hashable, CaseIterable {
-        /// By network address translation (`ipvsadm -m`).
-        case nat
-        /// By a tunnel (`ipvsadm -i`).
-        case tunnel
-        /// Directly, in the same network (`ipvsadm -g`).
-        case direct
-        /// To the director itself.
-        case local
-        /// In a way that this version has no word for.
-        case other
-    }
-
     /// The address; for tunnels it may be of another family than the virtual service's.
     package var address: Address
     /// The port; 0: the one that the client called, as is usual with marks.
@@ -29,6 +15,20 @@ package struct RealServer: Codable, Sendable, Hashable {
     package var inactiveConnections: UInt32
     /// Clients that persistence keeps with it.
     package var persistentConnections: UInt32
+
+    /// How IPVS sends packets to a real server.
+    package enum Forwarding: String, Codable, Sendable, Hashable, CaseIterable {
+        /// By network address translation (`ipvsadm -m`).
+        case nat
+        /// By a tunnel (`ipvsadm -i`).
+        case tunnel
+        /// Directly, in the same network (`ipvsadm -g`).
+        case direct
+        /// To the director itself.
+        case local
+        /// In a way that this version has no word for.
+        case other
+    }
 
     /// A real server of these parts.
     package init(

@@ -25,9 +25,14 @@ struct Fwmarkctl: AsyncParsableCommand {
         version: "fwmarkctl \(version)",
         groupedSubcommands: [
             CommandGroup(name: "File", subcommands: [CheckCommand.self, RenderCommand.self, ExplainCommand.self]),
-            CommandGroup(name: "Kernel", subcommands: [PlanCommand.self, ApplyCommand.self, RemoveCommand.self, ImportCommand.self, DoctorCommand.self]),
             CommandGroup(
-                name: "Daemon", subcommands: [StatusCommand.self, ReloadCommand.self, ReconcileCommand.self, EventsCommand.self, MetricsCommand.self]),
+                name: "Kernel",
+                subcommands: [PlanCommand.self, ApplyCommand.self, RemoveCommand.self, ImportCommand.self, DoctorCommand.self]),
+            CommandGroup(
+                name: "Daemon",
+                subcommands: [
+                    StatusCommand.self, ReloadCommand.self, ReconcileCommand.self, EventsCommand.self, MetricsCommand.self,
+                ]),
         ]
     )
 

@@ -1,8 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import API
+import ConfigurationFile
+import Netfilter
+import Planner
 import Reconciler
+import Rules
 
 extension Reconciliation {
+    /// What came of the body, which compares the kernel with the ruleset of the file. Says `what` on the terminal where it takes long.
+    static func of(
+        _ options: GlobalOptions, _ what: String, limit: Int = .max,
+        _ body: (Reconciler<KernelTables>, Ruleset) async throws -> Outcome
+    ) async throws -> Reconciliation {
+        let start = ContinuousClock.now
+        return try await ProgressLine.during(what) {
+            let loaded = try options.load()
+            do {
+                let outcome = try await body(
+                    Reconciler(loaded.configuration.daemon), Planner.plan(for: loaded.configuration).ruleset)
+                return Reconciliation(outcome, took: ContinuousClock.now - start, sha256: loaded.sha256, limit: limit)
+            } catch {
+                throw Failure("\(error)")
+            }
+        }
+    }
+
     /// What came of a comparison with the kernel, with the first `limit` changes told: where thousands are made, the words
     /// would take longer than the changes.
     init(_ outcome: Outcome, took duration: Duration, sha256: String, limit: Int = .max) {

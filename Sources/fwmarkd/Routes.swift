@@ -6,7 +6,7 @@ import Hummingbird
 import Keeper
 import NIOCore
 
-/// What is answered to which request: the API of DESIGN.md section 6.
+/// What is answered to which request: the API that openapi.json describes.
 struct Routes: HTTPResponder {
     typealias Context = ClientContext
 

@@ -31,7 +31,9 @@ struct Servers: ServiceLifecycle.Service {
 
     func run() async throws {
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { await serve("status", Endpoint.statusSocket, mode: 0o666, Routes(responses: responses, door: .reading)) }
+            group.addTask {
+                await serve("status", Endpoint.statusSocket, mode: 0o666, Routes(responses: responses, door: .reading))
+            }
             group.addTask {
                 // Other clients hold up their own threads, and not root's.
                 let thread = OwnThread()

@@ -2,6 +2,7 @@
 import ConfigurationFile
 import Foundation
 import RandomConfigurations
+import RandomNumbers
 import ReferenceReader
 import Testing
 

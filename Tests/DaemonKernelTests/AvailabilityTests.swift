@@ -21,14 +21,23 @@ let isReleased = {
 extension DaemonKernelTests {
     @Suite("Whatever other programs do, the rules are there")
     struct Availability {
+        /// Runs `body` beside a daemon that keeps the configuration, then stops it.
+        private func besideDaemon(
+            _ text: String = ftp(), _ body: @escaping @Sendable (NetworkNamespace, Daemon, Judge) async throws -> Void
+        ) async throws {
+            try await NetworkNamespace.run { namespace in
+                let daemon = try Daemon.ready(in: namespace, text)
+                try await body(namespace, daemon, Judge(namespace))
+                #expect(try daemon.stop() == 0)
+            }
+        }
+
         @Test(
             "mangle flushed again and again: in force for most of the time, never gone for more than 1.1 s, for at most 5 % of a core",
             // A repair in a debug build costs so much that every 50 ms there is not one to be had for 5 % of a core; as released it is 40 %.
             arguments: [(5.0, 0.95), (9.0, 0.97), (0.05, isReleased ? 0.40 : 0.20)])
         func flusher(_ period: Double, _ least: Double) async throws {
-            try await NetworkNamespace.run { namespace in
-                let daemon = try Daemon.ready(in: namespace, ftp())
-                let judge = try Judge(namespace)
+            try await besideDaemon { namespace, daemon, judge in
                 let flusher = try namespace.start([
                     "bash", "-c", "while :; do iptables-legacy -w -t mangle -F; sleep \(period); done",
                 ])
@@ -46,15 +55,12 @@ extension DaemonKernelTests {
                 // 5 % as it is released; debug builds cost several times as much beside comparing and repairing.
                 #expect(core <= (isReleased ? 0.05 : 0.13))
                 #expect(after < .milliseconds(1100))
-                #expect(try daemon.stop() == 0)
             }
         }
 
         @Test("A classic firewall script (-F; -X, set -e) runs to its end every time, and the rules are back within 300 ms")
         func classicScript() async throws {
-            try await NetworkNamespace.run { namespace in
-                let daemon = try Daemon.ready(in: namespace, ftp())
-                let judge = try Judge(namespace)
+            try await besideDaemon { namespace, daemon, judge in
                 // Tells where a command ends that another one has to follow at once.
                 let script = """
                     set -e
@@ -77,21 +83,17 @@ extension DaemonKernelTests {
                         if slowestPair < 0.025 { stopped += 1 }
                         print("stopped, the slowest two commands \(slowestPair) s apart: \(output)")
                     }
-                    // From quiet again.
-                    usleep(300_000)
+                    try daemon.settle()
                 }
                 print("classic script: \(stopped) stopped half-way, the rules were back after \(slowest) at most")
                 #expect(stopped == 0)
                 #expect(slowest < .milliseconds(300))
-                #expect(try daemon.stop() == 0)
             }
         }
 
         @Test("Deleted with the lock: back within 60 ms", arguments: [false, true])
         func deleted(_ isReplaced: Bool) async throws {
-            try await NetworkNamespace.run { namespace in
-                let daemon = try Daemon.ready(in: namespace, ftp("check-interval: 10s"))
-                let judge = try Judge(namespace)
+            try await besideDaemon(ftp("check-interval: 10s")) { namespace, daemon, judge in
                 var times: [Duration] = []
                 for round in 1...10 {
                     if isReplaced {
@@ -103,11 +105,11 @@ extension DaemonKernelTests {
                             try Data().write(to: URL(fileURLWithPath: path + ".new"))
                             #expect(rename(path + ".new", path) == 0)
                         }
-                        usleep(50_000)
+                        try daemon.untilWatching(path)
                     }
                     try namespace.run("iptables-legacy", "-w", "-t", "mangle", "-D", "fwmarkd-mark", "1")
                     times.append(try judge.untilRight(seconds: 5))
-                    usleep(50_000)
+                    try daemon.settle()
                 }
                 let sorted = times.sorted()
                 print(
@@ -116,19 +118,15 @@ extension DaemonKernelTests {
                 // A busy machine puts off the one or the other; a hint that is not seen would cost ten seconds.
                 #expect(sorted[2] < .milliseconds(60), "\(times)")
                 #expect(sorted[9] < .milliseconds(1100), "\(times)")
-                #expect(try daemon.stop() == 0)
             }
         }
 
         @Test("Altered without the lock, the table of the same size: right again within 1.1 s")
         func altered() async throws {
-            try await NetworkNamespace.run { namespace in
-                let daemon = try Daemon.ready(in: namespace, ftp())
-                let judge = try Judge(namespace)
+            try await besideDaemon { namespace, daemon, judge in
                 let elsewhere = ["XTABLES_LOCKFILE": namespace.directory.path + "/another.lock"]
                 for port in [22, 23, 24] {
-                    // After the look that follows the daemon's own writing.
-                    usleep(300_000)
+                    try daemon.settle()
                     try namespace.run(
                         "iptables-legacy -t mangle -R fwmarkd-mark 1 -p tcp --dport \(port) -j MARK --set-mark \(port)"
                             .split(separator: " ").map(String.init), environment: elsewhere)
@@ -138,15 +136,13 @@ extension DaemonKernelTests {
                 }
                 let drift = try daemon.events().last { $0.kind == .drift }
                 #expect(drift?.message.contains("found by: check") == true)
-                #expect(try daemon.stop() == 0)
             }
         }
 
         @Test("Idle, and beside a program that lists another table 31 times a second, the daemon costs nearly nothing")
         func cheap() async throws {
-            try await NetworkNamespace.run { namespace in
-                let daemon = try Daemon.ready(in: namespace, ftp())
-                usleep(500_000)
+            try await besideDaemon { namespace, daemon, _ in
+                try daemon.settle()
                 let before = try daemon.processorTime()
                 sleep(10)
                 let idle = try daemon.processorTime() - before
@@ -160,7 +156,6 @@ extension DaemonKernelTests {
                 #expect(idle <= .milliseconds(60))
                 // Debug builds cost several times as much.
                 #expect(busy <= .milliseconds(800))
-                #expect(try daemon.stop() == 0)
             }
         }
     }

@@ -74,7 +74,7 @@ private struct Chaos {
             let lock = open(namespace.lockPath, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
             #expect(flock(lock, LOCK_EX) == 0)
             daemon.program.signal(SIGHUP)
-            usleep(300_000)
+            try daemon.expect("RELOADING=1")
             close(lock)
         case .badFile:
             try daemon.files.write("nonsense: 1\n")

@@ -60,18 +60,34 @@ struct Judge {
 
 /// One FTP service with a translation.
 func ftp(_ daemon: String = "") -> String {
-    (daemon.isEmpty ? "" : "daemon: {\(daemon)}\n") + """
-        ftp:
-          - name: ftp
-            mark: 21
-            addresses: [203.0.113.10]
-            passive-ports: 10000-20000
-            active: {real-servers: [10.11.12.0/24]}
-
-        """
+    (daemon.isEmpty ? "" : "daemon: {\(daemon)}\n") + ftpEntry
 }
 
 extension Daemon {
+    /// Waits until it has looked at the kernel again after what it has written last.
+    func settle() throws {
+        try wait { status in (status.lastVerified ?? .distantPast) > (status.lastReconcile?.time ?? .distantPast) }
+    }
+
+    /// Waits until it watches the file that is at the path now, by inotify; it makes one where there is none.
+    func untilWatching(_ path: String) throws {
+        // fdinfo of proc(5): `inotify wd:1 ino:1fe4b sdev:…`, in hexadecimal.
+        func inode(_ path: String) -> String? {
+            var status = stat()
+            return stat(path, &status) == 0 ? " ino:" + String(status.st_ino, radix: 16) + " " : nil
+        }
+        let deadline = ContinuousClock.now + .seconds(10)
+        let info = "/proc/\(program.process)/fdinfo"
+        while true {
+            let watches = try FileManager.default.contentsOfDirectory(atPath: info)
+                .flatMap { ((try? String(contentsOfFile: "\(info)/\($0)", encoding: .utf8)) ?? "").split(separator: "\n") }
+                .filter { $0.hasPrefix("inotify") }
+            if let own = inode(path), watches.contains(where: { $0.contains(own) }) { return }
+            guard ContinuousClock.now < deadline else { throw Failure("\(path) is not watched: \(watches)") }
+            usleep(1000)
+        }
+    }
+
     /// Whether it ignores the signal, or catches it.
     func minds(_ signal: CInt) throws -> Bool {
         // SigIgn and SigCgt of proc(5).

@@ -12,6 +12,12 @@ package final class Daemon {
         /// The files in the namespace's directory.
         package init(namespace: NetworkNamespace) { self.namespace = namespace }
 
+        /// The same, with this configuration in its file.
+        package init(namespace: NetworkNamespace, _ text: String) throws {
+            self.init(namespace: namespace)
+            try write(text)
+        }
+
         package var configuration: String { namespace.directory.path + "/fwmarkd.yaml" }
         package var state: String { namespace.directory.path + "/state" }
         package var runtime: String { namespace.directory.path + "/run" }

@@ -40,8 +40,7 @@ private let neighbours = [
     },
     Neighbour(testDescription: "a mesh VPN", checks: []) { try $0.putMeshVPN() },
     Neighbour(testDescription: "a mesh VPN, and a mark with its bits", checks: ["foreign-marks"]) {
-        $0.configuration.services[0].mark = try Mark(0x40050)
-        $0.renumber(80, to: 0x40050)
+        try $0.markWeb(0x40050)
         try $0.putMeshVPN(isTranslating: false)
     },
     Neighbour(testDescription: "kube-proxy", checks: []) { try $0.putKubeProxy() },

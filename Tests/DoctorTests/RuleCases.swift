@@ -47,16 +47,14 @@ let ruleCases: [Case] = [
         "mark-readers", "a mark with the bit that kube-proxy drops by",
         "`iptables -A KUBE-FIREWALL -m mark --mark 0x8000/0x8000 -j DROP` drops packets with the bits 0x8000, which the mark 40000 of web has."
     ) {
-        $0.configuration.services[0].mark = try Mark(40000)
-        $0.renumber(80, to: 40000)
+        try $0.markWeb(40000)
         try $0.putKubeProxy()
     },
     .warning(
         "mark-readers", "a mark with the bit that kube-proxy translates by",
         "`iptables -t nat -A KUBE-POSTROUTING -j MASQUERADE` translates packets with the bits 0x4000, which the mark 16384 of web has."
     ) {
-        $0.configuration.services[0].mark = try Mark(0x4000)
-        $0.renumber(80, to: 0x4000)
+        try $0.markWeb(0x4000)
         try $0.putKubeProxy()
     },
     .silent("mark-readers", "kube-proxy and marks without its bits") { try $0.putKubeProxy() },
@@ -150,8 +148,9 @@ extension Facts {
             ])
     }
 
-    /// Gives virtual services another mark.
-    mutating func renumber(_ mark: UInt32, to other: UInt32) {
-        for family in Family.allCases { change(mark, family) { $0.subject = .mark(other) } }
+    /// Gives web another mark, in the file and in IPVS.
+    mutating func markWeb(_ mark: UInt32) throws {
+        configuration.services[0].mark = try Mark(mark)
+        for family in Family.allCases { change(80, family) { $0.subject = .mark(mark) } }
     }
 }

@@ -6,13 +6,10 @@ import Testing
 
 @Suite("fwmarkctl check")
 struct CheckTests {
-    private let scratch: Scratch
     private let program: Program
+    private var scratch: Scratch { program.scratch }
 
-    init() throws {
-        scratch = try Scratch()
-        program = Program(scratch)
-    }
+    init() throws { program = Program(try Scratch()) }
 
     @Test("A file without errors is summed up")
     func right() throws {

@@ -10,13 +10,10 @@ import Testing
 
 @Suite("Commands that ask the daemon")
 struct DaemonCommandTests {
-    private let scratch: Scratch
     private let program: Program
+    private var scratch: Scratch { program.scratch }
 
-    init() throws {
-        scratch = try Scratch()
-        program = Program(scratch)
-    }
+    init() throws { program = Program(try Scratch()) }
 
     private func run(_ line: String, _ answers: FakeDaemon.Answers) throws -> End {
         let daemon = try FakeDaemon(scratch, answers)

@@ -154,8 +154,9 @@ struct ImportAndDoctorTests {
             let dump = try scratch.file("rules.v4", ImportAndDoctorTests.typed)
             #expect(try run("import --from \(dump)").output.contains("passive-ports: 10000-20000"))
             let absent = try run("import --from \(scratch.path)/absent")
-            #expect(absent.status == 1)
-            #expect(absent.errors == "fwmarkctl: opening \(scratch.path)/absent: No such file or directory\n")
+            #expect(
+                absent.status == 1
+                    && absent.errors == "fwmarkctl: opening \(scratch.path)/absent: No such file or directory\n")
             #expect(try run("import --adopt --from \(dump)").status == 64)
         }
     }
@@ -170,8 +171,9 @@ struct ImportAndDoctorTests {
             try namespace.run(
                 ["iptables-legacy", "-t", "mangle", "-A", "fwmarkd-mark"] + rule.split(separator: " ").map(String.init))
             let plan = try run("plan --config \(file)")
-            #expect(plan.status == 2)
-            #expect(plan.output == "- iptables-legacy -t mangle -D fwmarkd-mark 2  # \(rule)\n1 change: 1 rule to remove\n")
+            #expect(
+                plan.status == 2
+                    && plan.output == "- iptables-legacy -t mangle -D fwmarkd-mark 2  # \(rule)\n1 change: 1 rule to remove\n")
         }
     }
 
@@ -214,10 +216,12 @@ struct ImportAndDoctorTests {
                     == "fwmarkctl: \(other): not a configuration file of vsftpd, ProFTPD or Pure-FTPd\n")
 
             let absent = try run("doctor --config \(file) --vsftpd-conf \(scratch.path)/absent")
-            #expect(absent.status == 1)
-            #expect(absent.errors == "fwmarkctl: opening \(scratch.path)/absent: No such file or directory\n")
+            #expect(
+                absent.status == 1
+                    && absent.errors == "fwmarkctl: opening \(scratch.path)/absent: No such file or directory\n")
         }
     }
+
     @Test("doctor prints ten findings of a check and the number of the others; as JSON it prints all")
     func manyFindings() async throws {
         try await inNamespace { scratch, namespace, run in

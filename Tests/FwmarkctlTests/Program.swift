@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+import DaemonSupport
 import Foundation
 import NamespaceSupport
 
@@ -96,17 +97,12 @@ struct Program {
     func run(_ line: String) throws -> End { try run(line.split(separator: " ").map(String.init)) }
 }
 
-/// The example of DESIGN.md, section 1, with a service for both families.
-let exampleFile = """
-    ftp:
-      - name: ftp
-        mark: 21
-        addresses: [203.0.113.10]
-        passive-ports: 10000-20000
-        active: {real-servers: [10.11.12.0/24]}
-    services:
-      - name: web
-        mark: 80
-        addresses: [203.0.113.20, "2001:db8::20"]
-        tcp: [80, 443]
-    """
+/// The example of the manual, with a service for both families.
+let exampleFile =
+    ftpEntry + """
+        services:
+          - name: web
+            mark: 80
+            addresses: [203.0.113.20, "2001:db8::20"]
+            tcp: [80, 443]
+        """

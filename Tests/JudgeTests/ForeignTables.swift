@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import RandomConfigurations
+import RandomNumbers
 import Rules
 
 /// Random tables as other programs make them: chains, conditional jumps, goto, RETURN, verdicts, masks, readers of marks, connections'

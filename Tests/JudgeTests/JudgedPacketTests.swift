@@ -8,6 +8,7 @@ import Netfilter
 import PacketSupport
 import Planner
 import RandomConfigurations
+import RandomNumbers
 import Reconciler
 import Rules
 import Testing

@@ -2,6 +2,7 @@
 import Judge
 import PacketSupport
 import RandomConfigurations
+import RandomNumbers
 import Rules
 
 /// Random packets at and around the edges of what rules ask for, each of a connection of its own.

@@ -12,8 +12,7 @@ extension DaemonTests {
         @Test("Without a daemon")
         func absent() async throws {
             try await NetworkNamespace.run { namespace in
-                let files = Daemon.Files(namespace: namespace)
-                try files.write(try ftpExample())
+                let files = try Daemon.Files(namespace: namespace, ftpExample())
                 for command in ["status", "reload", "reconcile", "events", "metrics"] {
                     let (code, output) = try files.control(command)
                     #expect(code == 4, "\(command): \(output)")
@@ -52,8 +51,7 @@ extension DaemonTests {
         @Test("The second apply makes no commit", .enabled(if: hasStrace, "needs strace"))
         func secondApply() async throws {
             try await NetworkNamespace.run { namespace in
-                let files = Daemon.Files(namespace: namespace)
-                try files.write(try ftpExample())
+                let files = try Daemon.Files(namespace: namespace, ftpExample())
                 for wanted in [2, 0] {
                     let trace = namespace.directory.path + "/trace-\(wanted)"
                     try namespace.run(
@@ -70,8 +68,7 @@ extension DaemonTests {
         @Test("Held by another for longer than the timeout: failed, with a message that names the file; well again when it is free")
         func held() async throws {
             try await NetworkNamespace.run { namespace in
-                let files = Daemon.Files(namespace: namespace)
-                try files.write(try ftpExample("lock-timeout: 200ms"))
+                let files = try Daemon.Files(namespace: namespace, ftpExample("lock-timeout: 200ms"))
                 let lock = open(namespace.lockPath, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
                 #expect(flock(lock, LOCK_EX) == 0)
                 let daemon = try Daemon(in: namespace)
@@ -92,8 +89,7 @@ extension DaemonTests {
             arguments: ["/proc/xtables.lock", "/nowhere/xtables.lock"])
         func impossible(_ path: String) async throws {
             try await NetworkNamespace.run { namespace in
-                let files = Daemon.Files(namespace: namespace)
-                try files.write(try ftpExample())
+                let files = try Daemon.Files(namespace: namespace, ftpExample())
                 let daemon = try Daemon(in: namespace, environment: ["XTABLES_LOCKFILE": path])
                 try daemon.expect("STATUS=failed")
                 #expect(try daemon.status().lastError?.message.contains(path) == true)

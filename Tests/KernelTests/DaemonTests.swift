@@ -139,8 +139,7 @@ extension DaemonTests {
         @Test("--once applies and exits; with a bad file it applies the last good one and exits 1, or nothing at all")
         func once() async throws {
             try await NetworkNamespace.run { namespace in
-                let files = Daemon.Files(namespace: namespace)
-                try files.write("services: [{name: web}]\n")
+                let files = try Daemon.Files(namespace: namespace, "services: [{name: web}]\n")
                 let refused = try files.once()
                 #expect(refused.status == 1)
                 #expect(refused.output.contains("fwmarkd.yaml:1:"), "\(refused.output)")

@@ -7,6 +7,7 @@ import PacketSupport
 import Netfilter
 import Planner
 import RandomConfigurations
+import RandomNumbers
 import Reconciler
 import Rules
 import Testing

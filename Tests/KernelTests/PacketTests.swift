@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import Foundation
 import NamespaceSupport
+import RandomNumbers
 import Reconciler
 import Rules
 import Testing
@@ -95,7 +96,7 @@ struct PacketTests {
                 "bash", "-c",
                 "n=0; until [ -e \(stop) ]; do printf abcd >/dev/udp/\(virtual)/5353 && n=$((n + 1)); done; echo $n",
             ])
-            var random = SeededRandom(seed: 1)
+            var random = SeededNumbers(1)
             for _ in 1...60 {
                 try await namespace.apply(
                     crowd(before: .random(in: 0...20, using: &random), after: .random(in: 0...20, using: &random)))

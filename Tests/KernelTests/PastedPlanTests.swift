@@ -4,6 +4,7 @@ import NamespaceSupport
 import Netfilter
 import Planner
 import RandomConfigurations
+import RandomNumbers
 import Reconciler
 import Rules
 import Testing

@@ -2,6 +2,7 @@
 import Judge
 import PacketSupport
 import RandomConfigurations
+import RandomNumbers
 import Rules
 
 /// Packets about what rules are about: the first and the last address and port that one of them means, those right

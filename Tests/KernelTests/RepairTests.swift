@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import NamespaceSupport
+import RandomNumbers
 import Reconciler
 import Rules
 import Testing
@@ -135,7 +136,7 @@ struct RepairTests {
             let (reconciler, _) = namespace.reconciler()
             _ = try await reconciler.reconcile(to: wanted)
             let right = try SavedTables(family, in: namespace).ours.map(\.withoutCounters)
-            var random = SeededRandom(seed: family == .ipv4 ? 4 : 6)
+            var random = SeededNumbers(family == .ipv4 ? 4 : 6)
             for round in 1...20 {
                 // At most eight, so that a list that cannot all be done is rare; what fails is as good as not done.
                 var steps: [String] = []
@@ -182,18 +183,5 @@ extension NetworkNamespace {
             return "[\(number):\(number * 1000)]" + line.dropFirst(5)
         }
         try run("\(family.command)-legacy-restore", "-c", input: lines.joined(separator: "\n") + "\n")
-    }
-}
-
-/// The same numbers in every run (SplitMix64).
-struct SeededRandom: RandomNumberGenerator {
-    private var state: UInt64
-    init(seed: UInt64) { state = seed }
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
-        mixed = (mixed ^ mixed >> 30) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ mixed >> 27) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ mixed >> 31
     }
 }

@@ -3,6 +3,7 @@ import API
 import DaemonSupport
 import Foundation
 import NamespaceSupport
+import RandomNumbers
 import Rules
 import Testing
 
@@ -62,7 +63,7 @@ extension DaemonTests {
             let follower = try UnixSocket.connect(to: socket)
             follower.send(Array("GET /v1/events?follow=true HTTP/1.1\r\nHost: x\r\n\r\n".utf8))
             open += [silent, follower]
-            var random = SeededRandom(seed: 7)
+            var random = SeededNumbers(7)
             for _ in 1...50 {
                 let noise = try UnixSocket.connect(to: socket)
                 noise.send((0..<4096).map { _ in UInt8.random(in: 0...255, using: &random) }, seconds: 0.2)
@@ -135,7 +136,7 @@ extension DaemonTests {
                     "-t mangle -D fwmarkd-mark 1", "-t mangle -F fwmarkd-mark", "-t nat -D fwmarkd-nat 1",
                     "-t mangle -A PREROUTING -p tcp --dport 1 -j ACCEPT", "-t mangle -D PREROUTING -p tcp --dport 1 -j ACCEPT",
                 ]
-                var random = SeededRandom(seed: 9)
+                var random = SeededNumbers(9)
                 var samples: [(resident: Int, openFiles: Int)] = []
                 let seconds = isLong ? 3600 : 60
                 for second in 1...seconds {

@@ -4,6 +4,7 @@ import DaemonSupport
 import Foundation
 import NamespaceSupport
 import Netfilter
+import RandomNumbers
 import Reconciler
 import Rules
 import Testing
@@ -116,7 +117,7 @@ extension DaemonTests {
                 try daemon.hangUp()
                 let reload = reloadStart.duration(to: .now)
                 try daemon.kill()
-                var random = SeededRandom(seed: 300)
+                var random = SeededNumbers(300)
                 var mixed = 0
                 var inForce = 1
                 for round in 1...(isLong ? 300 : 40) {

@@ -27,25 +27,8 @@ package final class RunningProgram: Sendable {
         posix_spawn_file_actions_addopen(&actions, 0, inputFile.path, O_RDONLY, 0)
         posix_spawn_file_actions_addopen(&actions, 1, outputFile.path, O_WRONLY | O_CREAT | O_APPEND, 0o600)
         posix_spawn_file_actions_adddup2(&actions, 1, 2)
-        var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
-        defer { for argument in arguments { free(argument) } }
-        let all = ProcessInfo.processInfo.environment.merging(environment) { _, own in own }
-        var variables: [UnsafeMutablePointer<CChar>?] = all.map { strdup("\($0.key)=\($0.value)") } + [nil]
-        defer { for variable in variables { free(variable) } }
-        // Signals as in a terminal: the threads of a test program block some, and programs inherit that.
-        var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        var signals = sigset_t()
-        sigemptyset(&signals)
-        posix_spawnattr_setsigmask(&attributes, &signals)
-        sigfillset(&signals)
-        posix_spawnattr_setsigdefault(&attributes, &signals)
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
-        var process: pid_t = 0
-        let result = posix_spawnp(&process, words[0], &actions, &attributes, &arguments, &variables)
-        guard result == 0 else { throw Failure("\(words[0]): \(String(cString: strerror(result)))") }
-        self.process = process
+        let variables = ProcessInfo.processInfo.environment.merging(environment) { _, own in own }
+        process = try spawn(words, variables, &actions)
         descriptor = pidfd_open(process, 0)
         guard descriptor >= 0 else { throw Failure("pidfd_open: \(String(cString: strerror(errno)))") }
     }

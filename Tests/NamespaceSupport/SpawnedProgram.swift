@@ -31,23 +31,7 @@ package final class SpawnedProgram {
                 posix_spawn_file_actions_addopen(&actions, target, "/dev/null", O_RDWR, 0)
             }
         }
-        // The threads of a test program block signals, and children inherit that.
-        var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        var none = sigset_t()
-        sigemptyset(&none)
-        posix_spawnattr_setsigmask(&attributes, &none)
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
-        var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
-        defer { for argument in arguments { free(argument) } }
-        var variables: [UnsafeMutablePointer<CChar>?] =
-            (environment ?? ProcessInfo.processInfo.environment).map { strdup("\($0.key)=\($0.value)") } + [nil]
-        defer { for variable in variables { free(variable) } }
-        var process: pid_t = 0
-        let result = posix_spawnp(&process, words[0], &actions, &attributes, &arguments, &variables)
-        guard result == 0 else { throw Failure("\(words[0]): \(String(cString: strerror(result)))") }
-        self.process = process
+        process = try spawn(words, environment ?? ProcessInfo.processInfo.environment, &actions)
     }
 
     deinit {
@@ -71,6 +55,28 @@ package final class SpawnedProgram {
         end = status
         return status
     }
+}
+
+/// Starts a program with these variables. Its signals are as in a terminal: the threads of a test program block some, and programs
+/// inherit that.
+func spawn(_ words: [String], _ environment: [String: String], _ actions: inout posix_spawn_file_actions_t) throws -> pid_t {
+    var attributes = posix_spawnattr_t()
+    posix_spawnattr_init(&attributes)
+    defer { posix_spawnattr_destroy(&attributes) }
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    posix_spawnattr_setsigmask(&attributes, &signals)
+    sigfillset(&signals)
+    posix_spawnattr_setsigdefault(&attributes, &signals)
+    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
+    var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
+    defer { for argument in arguments { free(argument) } }
+    var variables: [UnsafeMutablePointer<CChar>?] = environment.map { strdup("\($0.key)=\($0.value)") } + [nil]
+    defer { for variable in variables { free(variable) } }
+    var process: pid_t = 0
+    let result = posix_spawnp(&process, words[0], &actions, &attributes, &arguments, &variables)
+    guard result == 0 else { throw Failure("\(words[0]): \(String(cString: strerror(result)))") }
+    return process
 }
 
 extension Pipe {

@@ -67,7 +67,8 @@ struct VirtualServiceTests {
         #expect(
             found
                 == RealServer(
-                    try Address(parsing: "10.11.12.2"), forwarding: .direct, weight: 3, activeConnections: 4, inactiveConnections: 5,
+                    try Address(parsing: "10.11.12.2"), forwarding: .direct, weight: 3, activeConnections: 4,
+                    inactiveConnections: 5,
                     persistentConnections: 6))
     }
 

@@ -57,7 +57,7 @@ struct SourcesTests {
         return packet
     }
 
-    /// Nanoseconds, as measured (DESIGN.md, section 11): a rule that is not met, a jump, a goto, a mark with its comment.
+    /// Nanoseconds, as measured: a rule that is not met, a jump, a goto, a mark with its comment.
     private func cost(of packet: JudgedPacket, _ walk: PacketWalk) -> Double {
         let judgement = walk.judge(packet)
         return judgement.steps.reduce(107 + 2.9 * Double(walk.rulesMet(judgement))) { sum, step in

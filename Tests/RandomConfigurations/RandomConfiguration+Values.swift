@@ -157,9 +157,9 @@ extension InterfacePattern {
 }
 
 /// What a list of prefixes leaves, by the simplest means.
-enum AddressSet {
+package enum AddressSet {
     /// Whether all of the prefix is excluded: by one that holds it, or by two halves of it.
-    static func isExcluded(_ prefix: Prefix, by excluded: [Prefix]) -> Bool {
+    package static func isExcluded(_ prefix: Prefix, by excluded: [Prefix]) -> Bool {
         if excluded.contains(where: { $0.contains(prefix) }) { return true }
         guard prefix.length < prefix.family.bitWidth, excluded.contains(where: { prefix.contains($0) }) else { return false }
         let low = Prefix(containing: prefix.address, length: prefix.length + 1)

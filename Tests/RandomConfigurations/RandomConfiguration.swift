@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 package import ConfigurationFile
+import RandomNumbers
 import Rules
 
 /// Configurations that use every word of the language, with everything in them that can make two rules concern one packet: prefixes of

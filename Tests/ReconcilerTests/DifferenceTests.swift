@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import FakeKernel
+import RandomNumbers
 import Rules
 import Testing
 
@@ -67,7 +68,7 @@ struct DifferenceTests {
 
     @Test("Any chain becomes any other, and what is left alone is a longest common run")
     func randomChains() throws {
-        var random = SplitMix(seed: 7)
+        var random = SeededNumbers(7)
         for _ in 0..<2_000 {
             let alphabet = Array("ABCDEFGHIJKLMNOP".shuffled(using: &random))
             let from = String(alphabet.prefix(Int.random(in: 0...10, using: &random)))
@@ -215,17 +216,4 @@ private func longestCommonRun(_ left: String, _ right: String) -> Int {
         }
     }
     return row[right.count]
-}
-
-/// A generator that gives the same numbers every time.
-struct SplitMix: RandomNumberGenerator {
-    private var state: UInt64
-    init(seed: UInt64) { state = seed }
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ (mixed >> 31)
-    }
 }

@@ -2,6 +2,7 @@
 import FakeKernel
 import Glibc
 import Netfilter
+import RandomNumbers
 import Rules
 import Testing
 
@@ -14,7 +15,7 @@ struct RandomFailureTests {
     private let mangleAfter = "PREROUTING: >x  fwmarkd-mark: AB"
 
     /// What becomes of the next commits of a table.
-    private func faults(_ random: inout SplitMix) -> [FakeKernel.Fault?] {
+    private func faults(_ random: inout SeededNumbers) -> [FakeKernel.Fault?] {
         let numbers = [EAGAIN, EINVAL, ENOMEM]
         return (0..<Int.random(in: 0...12, using: &random)).map { _ in
             switch Int.random(in: 0..<4, using: &random) {
@@ -27,7 +28,7 @@ struct RandomFailureTests {
 
     @Test("Whatever fails wherever, each table ends with the old rules or the new ones, whole, and the error tells which")
     func randomFaults() async throws {
-        var random = SplitMix(seed: 11)
+        var random = SeededNumbers(11)
         for round in 0..<500 {
             let oldNAT = table(nat, ["fwmarkd-nat": "O", "POSTROUTING": ">"])
             let kernel = FakeKernel([oldNAT, table(mangle, ["PREROUTING": "x"])])

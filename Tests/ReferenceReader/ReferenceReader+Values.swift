@@ -96,11 +96,7 @@ extension ReferenceReader {
             var index = 0
             reader.elements(node) { reader, node in
                 defer { index += 1 }
-                let entry = reader.value(node) { text -> (Prefix, Bool)? in
-                    let (body, isExcluded) = ReferenceReader.split(text)
-                    return (try? Prefix(parsing: body)).map { ($0, isExcluded) }
-                }
-                guard let (prefix, isExcluded) = entry else { return }
+                guard let (prefix, isExcluded) = reader.entry(node, { try? Prefix(parsing: $0) }) else { return }
                 if isExcluded {
                     selection.excluded.append(prefix)
                 } else {
@@ -109,7 +105,7 @@ extension ReferenceReader {
                 }
             }
             guard reader.errors.count == before, !selection.excluded.isEmpty else { return selection }
-            for (prefix, index, node) in included where ReferenceReader.isExcluded(prefix, by: selection.excluded) {
+            for (prefix, index, node) in included where AddressSet.isExcluded(prefix, by: selection.excluded) {
                 reader.at("[\(index)]") { $0.note(node) }
             }
             if included.isEmpty, !Family.allCases.contains(where: { ReferenceReader.has($0, selection) }) { reader.note(node) }
@@ -117,17 +113,9 @@ extension ReferenceReader {
         }
     }
 
-    private static func isExcluded(_ prefix: Prefix, by excluded: [Prefix]) -> Bool {
-        if excluded.contains(where: { $0.contains(prefix) }) { return true }
-        guard prefix.length < prefix.family.bitWidth, excluded.contains(where: { prefix.contains($0) }) else { return false }
-        let low = Prefix(containing: prefix.address, length: prefix.length + 1)
-        let high = Prefix(containing: prefix.last, length: prefix.length + 1)
-        return isExcluded(low, by: excluded) && isExcluded(high, by: excluded)
-    }
-
     static func has(_ family: Family, _ selection: Selection<Prefix>) -> Bool {
         if selection.included.isEmpty {
-            return !isExcluded(Prefix(containing: Address(family: family, bits: 0), length: 0), by: selection.excluded)
+            return !AddressSet.isExcluded(Prefix(containing: Address(family: family, bits: 0), length: 0), by: selection.excluded)
         }
         return selection.included.contains { $0.family == family }
     }
@@ -150,17 +138,21 @@ extension ReferenceReader {
         if !Family.allCases.contains(where: { ReferenceReader.has($0, left) && ReferenceReader.has($0, right) }) { note(node) }
     }
 
+    /// An entry of a list that may have "!", and whether it has.
+    private mutating func entry<Value>(_ node: ReferenceNode, _ parse: (String) -> Value?) -> (Value, Bool)? {
+        value(node) { text in
+            let (body, isExcluded) = ReferenceReader.split(text)
+            return parse(body).map { ($0, isExcluded) }
+        }
+    }
+
     mutating func macs(_ node: ReferenceNode?) -> Selection<MACAddress> {
         guard let node else { return Selection() }
         return at("source-macs") { reader in
             let before = reader.errors.count
             var selection = Selection<MACAddress>()
             reader.elements(node) {
-                let entry = $0.value($1) { text -> (MACAddress, Bool)? in
-                    let (body, isExcluded) = ReferenceReader.split(text)
-                    return (try? MACAddress(parsing: body)).map { ($0, isExcluded) }
-                }
-                guard let (mac, isExcluded) = entry else { return }
+                guard let (mac, isExcluded) = $0.entry($1, { try? MACAddress(parsing: $0) }) else { return }
                 if isExcluded { selection.excluded.append(mac) } else { selection.included.append(mac) }
             }
             if reader.errors.count == before, selection.included.contains(where: selection.excluded.contains) { reader.note(node) }
@@ -174,10 +166,9 @@ extension ReferenceReader {
             let before = reader.errors.count
             var selection = Selection<InterfacePattern>()
             func one(_ reader: inout ReferenceReader, _ node: ReferenceNode) {
-                let entry = reader.value(node) { text -> (InterfacePattern, Bool)? in
-                    let (body, isExcluded) = ReferenceReader.split(text)
-                    guard !body.utf8.contains(where: { ",;*?[]|&%@: ".utf8.contains($0) }) else { return nil }
-                    return (try? InterfacePattern(parsing: body)).map { ($0, isExcluded) }
+                let entry = reader.entry(node) { text -> InterfacePattern? in
+                    guard !text.utf8.contains(where: { ",;*?[]|&%@: ".utf8.contains($0) }) else { return nil }
+                    return try? InterfacePattern(parsing: text)
                 }
                 guard let (pattern, isExcluded) = entry else { return }
                 if isExcluded { selection.excluded.append(pattern) } else { selection.included.append(pattern) }

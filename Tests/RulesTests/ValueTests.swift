@@ -5,6 +5,16 @@ import Testing
 
 @Suite("Ports, marks, interfaces and names of chains")
 struct ValueTests {
+    /// Expects that the text is read, and shown in these two ways, the first of which is read as the same value.
+    private func expectForms<Value: Equatable & CustomStringConvertible>(
+        _ parse: (String) throws -> Value, _ syntax: (Value) -> String, _ text: String, _ shown: String, _ iptables: String
+    ) throws {
+        let value = try parse(text)
+        #expect(value.description == shown)
+        #expect(syntax(value) == iptables)
+        #expect(try parse(shown) == value)
+    }
+
     // MARK: - Ports
 
     @Test(
@@ -14,10 +24,7 @@ struct ValueTests {
             ("80-80", "80", "80"),
         ])
     func ports(_ text: String, _ shown: String, _ iptables: String) throws {
-        let range = try PortRange(parsing: text)
-        #expect(range.description == shown)
-        #expect(range.iptablesSyntax == iptables)
-        #expect(try PortRange(parsing: shown) == range)
+        try expectForms(PortRange.init(parsing:), \.iptablesSyntax, text, shown, iptables)
     }
 
     @Test(
@@ -63,10 +70,7 @@ struct ValueTests {
             ("0x00000001", "1", "0x1/0xffffffff"),
         ])
     func marks(_ text: String, _ shown: String, _ iptables: String) throws {
-        let mark = try Mark(parsing: text)
-        #expect(mark.description == shown)
-        #expect(mark.iptablesSyntax == iptables)
-        #expect(try Mark(parsing: shown) == mark)
+        try expectForms(Mark.init(parsing:), \.iptablesSyntax, text, shown, iptables)
     }
 
     @Test(

@@ -30,15 +30,14 @@ enum VirtualServices: Check {
                 for family in missing {
                     // A service that names no address has only the families that have a virtual service.
                     if service.addresses.included.isEmpty, missing.count < families.count { continue }
-                    let six = family == .ipv6 ? " -6" : ""
                     let method = ["direct": "-g", "tunnel": "-i"][ftp?.forwarding.rawValue ?? ""] ?? "-m"
                     verdict.findings.append(
                         finding(
                             .problem,
                             "IPVS has no virtual service on mark \(service.mark.value) for \(family.name), which \(service.name) sets.",
                             "Packets of \(service.name) are marked and then go to the director itself, which refuses or does not answer them.",
-                            "ipvsadm -A -f \(service.mark.value)\(six) -s rr -p 300",
-                            "ipvsadm -a -f \(service.mark.value)\(six) -r REAL-SERVER \(method)"))
+                            "ipvsadm -A -f \(service.mark.value)\(family.option) -s rr -p 300",
+                            "ipvsadm -a -f \(service.mark.value)\(family.option) -r REAL-SERVER \(method)"))
                 }
             }
             return verdict
@@ -55,21 +54,18 @@ enum Persistence: Check {
     static func examine(_ facts: Facts) -> CheckResult {
         facts.judgeIPVS { _ in
             var verdict = CheckResult()
-            for (service, families, ftp) in facts.marked where service.hasSeveralPorts {
-                for family in families {
-                    guard let found = facts.virtualService(service.mark, family), found.persistence == nil,
-                        !keepers.contains(found.scheduler), found.realServers.count != 1
-                    else { continue }
-                    let six = family == .ipv6 ? " -6" : ""
-                    verdict.findings.append(
-                        finding(
-                            ftp != nil ? .problem : .warning,
-                            "the virtual service on mark \(service.mark.value) for \(family.name) (\(service.name)) is not persistent.",
-                            ftp != nil
-                                ? "A client's data connection then comes to another real server than its control connection, and is refused."
-                                : "A client's connections to the different ports of \(service.name) may come to different real servers.",
-                            "ipvsadm -E -f \(service.mark.value)\(six) -s \(found.scheduler) -p 300"))
-                }
+            for (service, family, ftp, found) in facts.served
+            where service.hasSeveralPorts && found.persistence == nil && !keepers.contains(found.scheduler)
+                && found.realServers.count != 1
+            {
+                verdict.findings.append(
+                    finding(
+                        ftp != nil ? .problem : .warning,
+                        "the virtual service on mark \(service.mark.value) for \(family.name) (\(service.name)) is not persistent.",
+                        ftp != nil
+                            ? "A client's data connection then comes to another real server than its control connection, and is refused."
+                            : "A client's connections to the different ports of \(service.name) may come to different real servers.",
+                        "ipvsadm -E -f \(service.mark.value)\(family.option) -s \(found.scheduler) -p 300"))
             }
             return verdict
         }
@@ -103,13 +99,12 @@ enum OrphanVirtualServices: Check {
             var verdict = CheckResult()
             for service in services {
                 guard let mark = service.mark, !marks.contains(Key(family: service.family, mark: mark)) else { continue }
-                let six = service.family == .ipv6 ? " -6" : ""
                 verdict.findings.append(
                     finding(
                         .warning,
                         "IPVS has a virtual service on mark \(mark) for \(service.family.name), and no rule sets that mark.",
                         "It never sees a packet. Was the mark changed in one of the two places only?",
-                        "ipvsadm -L -f \(mark)\(six) -n", "ipvsadm -D -f \(mark)\(six)"))
+                        "ipvsadm -L -f \(mark)\(service.family.option) -n", "ipvsadm -D -f \(mark)\(service.family.option)"))
             }
             return verdict
         }
@@ -128,23 +123,21 @@ enum RealServers: Check {
     static func examine(_ facts: Facts) -> CheckResult {
         facts.judgeIPVS { _ in
             var verdict = CheckResult()
-            for (service, families, _) in facts.marked {
-                for family in families {
-                    guard let found = facts.virtualService(service.mark, family), found.realServers.allSatisfy({ $0.weight == 0 })
-                    else { continue }
-                    let place = "the virtual service on mark \(service.mark.value) for \(family.name) (\(service.name))"
-                    let six = family == .ipv6 ? " -6" : ""
-                    let first = found.realServers.first?.text ?? "REAL-SERVER"
+            for (service, family, _, found) in facts.served where found.realServers.allSatisfy({ $0.weight == 0 }) {
+                let place = "the virtual service on mark \(service.mark.value) for \(family.name) (\(service.name))"
+                let mark = "\(service.mark.value)\(family.option)"
+                if let first = found.realServers.first {
                     verdict.findings.append(
                         finding(
-                            .problem,
-                            found.realServers.isEmpty
-                                ? "\(place) has no real servers." : "all real servers of \(place) have weight 0.",
+                            .problem, "all real servers of \(place) have weight 0.",
                             "New connections are refused. A health checker that found every server down leaves it so.",
-                            found.realServers.isEmpty
-                                ? "ipvsadm -a -f \(service.mark.value)\(six) -r REAL-SERVER -m"
-                                : "ipvsadm -e -f \(service.mark.value)\(six) -r \(first) -w 1 \(found.realServers[0].forwarding.option)"
-                        ))
+                            "ipvsadm -e -f \(mark) -r \(first.text) -w 1 \(first.forwarding.option)"))
+                } else {
+                    verdict.findings.append(
+                        finding(
+                            .problem, "\(place) has no real servers.",
+                            "New connections are refused. A health checker that found every server down leaves it so.",
+                            "ipvsadm -a -f \(mark) -r REAL-SERVER -m"))
                 }
             }
             return verdict
@@ -160,23 +153,19 @@ enum QuiescentServers: Check {
     static func examine(_ facts: Facts) -> CheckResult {
         facts.judgeIPVS { _ in
             guard facts.settings[setting] == "0" else { return .silent }
-            for (service, families, _) in facts.marked {
-                for family in families {
-                    guard let found = facts.virtualService(service.mark, family), found.persistence != nil,
-                        let server = found.realServers.first(where: { $0.weight == 0 }),
-                        found.realServers.contains(where: { $0.weight != 0 })
-                    else { continue }
-                    return .found([
-                        Finding(
-                            check: name, severity: .warning,
-                            seen:
-                                "\(setting) is 0, and the real server \(server.address) of mark \(service.mark.value) (\(service.name)) has "
-                                + "weight 0.",
-                            matters:
-                                "Clients that persistence has bound to it stay with it, dead or not, until their time is over.",
-                            advice: self.setting(setting, "1"))
-                    ])
-                }
+            for (service, _, _, found) in facts.served where found.persistence != nil {
+                guard let server = found.realServers.first(where: { $0.weight == 0 }),
+                    found.realServers.contains(where: { $0.weight != 0 })
+                else { continue }
+                return .found([
+                    Finding(
+                        check: name, severity: .warning,
+                        seen:
+                            "\(setting) is 0, and the real server \(server.address) of mark \(service.mark.value) (\(service.name)) has "
+                            + "weight 0.",
+                        matters: "Clients that persistence has bound to it stay with it, dead or not, until their time is over.",
+                        advice: self.setting(setting, "1"))
+                ])
             }
             return .silent
         }
@@ -190,24 +179,20 @@ enum ForwardingMethods: Check {
     static func examine(_ facts: Facts) -> CheckResult {
         facts.judgeIPVS { _ in
             var verdict = CheckResult()
-            for (service, families, ftp) in facts.marked {
+            for (service, family, ftp, found) in facts.served {
                 guard let ftp else { continue }
-                for family in families {
-                    let servers = facts.virtualService(service.mark, family)?.realServers ?? []
-                    let other = servers.filter { $0.forwarding != ftp.method && $0.forwarding != .local && $0.forwarding != .other }
-                    guard let first = other.first else { continue }
-                    let six = family == .ipv6 ? " -6" : ""
-                    verdict.findings.append(
-                        finding(
-                            .problem,
-                            "\(service.name) has forwarding: \(ftp.forwarding.rawValue), and IPVS sends packets to \(first.address) by "
-                                + "\(first.forwarding.rawValue)\(other.count > 1 ? " (and to \(other.count - 1) more)" : "").",
-                            "The rules for active data are made for the method of the file: with another one they translate what must not be "
-                                + "translated, or the reverse.",
-                            "ipvsadm -e -f \(service.mark.value)\(six) -r \(first.text) \(ftp.method.option)",
-                            "or write into \(facts.file(of: service.name)), entry \(service.name): forwarding: \(first.forwarding.rawValue)"
-                        ))
-                }
+                let other = found.realServers.filter { ![ftp.method, .local, .other].contains($0.forwarding) }
+                guard let first = other.first else { continue }
+                verdict.findings.append(
+                    finding(
+                        .problem,
+                        "\(service.name) has forwarding: \(ftp.forwarding.rawValue), and IPVS sends packets to \(first.address) by "
+                            + "\(first.forwarding.rawValue)\(other.count > 1 ? " (and to \(other.count - 1) more)" : "").",
+                        "The rules for active data are made for the method of the file: with another one they translate what must not be "
+                            + "translated, or the reverse.",
+                        "ipvsadm -e -f \(service.mark.value)\(family.option) -r \(first.text) \(ftp.method.option)",
+                        "or write into \(facts.file(of: service.name)), entry \(service.name): forwarding: \(first.forwarding.rawValue)"
+                    ))
             }
             return verdict
         }
@@ -221,35 +206,31 @@ enum OnePacketScheduling: Check {
     static func examine(_ facts: Facts) -> CheckResult {
         facts.judgeIPVS { _ in
             var verdict = CheckResult()
-            for (service, families, _) in facts.marked {
-                for family in families {
-                    guard let found = facts.virtualService(service.mark, family), found.isOnePacket,
-                        let server = found.realServers.first(where: { $0.forwarding == .nat })
-                    else { continue }
-                    let isTranslated = facts.configuration.allMasquerades.contains { masquerade in
-                        guard case .addresses(let first, _) = masquerade.to else { return false }
-                        return service.addresses.included.contains { $0.contains(first) }
-                            && masquerade.sources.included.contains { $0.contains(server.address) }
-                    }
-                    let setting = "net.ipv4.vs.conntrack"
-                    guard !isTranslated || facts.settings[setting] == "1" else { continue }
-                    let address = service.addresses.included.first { $0.family == family }?.address.description ?? "VIP"
-                    verdict.findings.append(
-                        Finding(
-                            check: name, severity: .problem,
-                            seen:
-                                "the virtual service on mark \(service.mark.value) (\(service.name)) schedules packet by packet (-o) and reaches "
-                                + "\(server.address) by NAT.",
-                            matters:
-                                "IPVS keeps no connection by which it could translate the answers: they leave with the real server's address, "
-                                + "unless a masquerade to the virtual address translates them and \(setting) is 0.",
-                            advice: isTranslated
-                                ? self.setting(setting, "0")
-                                : [
-                                    "write into \(facts.file(of: service.name)), below masquerade: "
-                                        + "{name: \(service.name)-answers, sources: [\(server.address)], to: \(address)}"
-                                ]))
+            for (service, family, _, found) in facts.served where found.isOnePacket {
+                guard let server = found.realServers.first(where: { $0.forwarding == .nat }) else { continue }
+                let isTranslated = facts.configuration.allMasquerades.contains { masquerade in
+                    guard case .addresses(let first, _) = masquerade.to else { return false }
+                    return service.addresses.included.contains { $0.contains(first) }
+                        && masquerade.sources.included.contains { $0.contains(server.address) }
                 }
+                let setting = "net.ipv4.vs.conntrack"
+                guard !isTranslated || facts.settings[setting] == "1" else { continue }
+                let address = service.addresses.included.first { $0.family == family }?.address.description ?? "VIP"
+                verdict.findings.append(
+                    Finding(
+                        check: name, severity: .problem,
+                        seen:
+                            "the virtual service on mark \(service.mark.value) (\(service.name)) schedules packet by packet (-o) and reaches "
+                            + "\(server.address) by NAT.",
+                        matters:
+                            "IPVS keeps no connection by which it could translate the answers: they leave with the real server's address, "
+                            + "unless a masquerade to the virtual address translates them and \(setting) is 0.",
+                        advice: isTranslated
+                            ? self.setting(setting, "0")
+                            : [
+                                "write into \(facts.file(of: service.name)), below masquerade: "
+                                    + "{name: \(service.name)-answers, sources: [\(server.address)], to: \(address)}"
+                            ]))
             }
             return verdict
         }
@@ -259,6 +240,9 @@ enum OnePacketScheduling: Check {
 extension Family {
     /// `IPv4`.
     var name: String { self == .ipv4 ? "IPv4" : "IPv6" }
+
+    /// What ipvsadm takes after a mark of IPv6.
+    var option: String { self == .ipv4 ? "" : " -6" }
 }
 
 extension RealServer {

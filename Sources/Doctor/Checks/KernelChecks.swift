@@ -42,19 +42,12 @@ enum IPForward: Check {
         var verdict = CheckResult()
         for (family, setting) in [(Family.ipv4, "net.ipv4.ip_forward"), (.ipv6, "net.ipv6.conf.all.forwarding")]
         where facts.forwards(family) {
-            switch facts.settings[setting] {
-            case "0":
-                verdict.findings.append(
-                    Finding(
-                        check: name, severity: .problem, seen: "\(setting) is 0.",
-                        matters:
-                            "The director drops what real servers answer and the connections that they open: it does not route.",
-                        advice: [
-                            "sysctl -w \(setting)=1", "echo '\(setting) = 1' > /etc/sysctl.d/60-fwmarkd-\(name)-\(family).conf",
-                        ]))
-            case nil: verdict.notRun.append("\(setting) cannot be read")
-            default: break
-            }
+            verdict.add(
+                finding(
+                    .problem, "\(setting) is 0.",
+                    "The director drops what real servers answer and the connections that they open: it does not route.",
+                    "sysctl -w \(setting)=1", "echo '\(setting) = 1' > /etc/sysctl.d/60-fwmarkd-\(name)-\(family).conf"),
+                ifZero: setting, in: facts)
         }
         return verdict
     }

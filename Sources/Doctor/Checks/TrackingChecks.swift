@@ -79,16 +79,14 @@ enum VirtualAddressTracking: Check {
         guard let ftp = facts.configuration.ftp.first(where: \.followsConnections) else { return .silent }
         var verdict = CheckResult()
         let setting = "net.ipv4.vs.conntrack"
-        switch facts.settings[setting] {
-        case "0":
-            verdict.findings.append(
+        // Without IPVS there is no such setting.
+        if facts.ipvs != .absent || facts.settings[setting] != nil {
+            verdict.add(
                 Finding(
                     check: name, severity: .problem, seen: "\(setting) is 0, and \(ftp.name) has active: to: virtual-address.",
                     matters:
                         "Control connections are not tracked then, so data connections do not inherit their mark and are not translated.",
-                    advice: self.setting(setting, "1")))
-        case nil where facts.ipvs != .absent: verdict.notRun.append("\(setting) cannot be read")
-        default: break
+                    advice: self.setting(setting, "1")), ifZero: setting, in: facts)
         }
         if !facts.modules.contains("nf_conntrack_ftp") {
             verdict.findings.append(

@@ -18,8 +18,7 @@ extension FTPServerFile {
             case "port": port = values.first.flatMap { UInt16($0) } ?? port
             case "passiveports": passivePorts = FTPServerFile.range(values)
             case "masqueradeaddress":
-                guard let value = values.first else { continue }
-                passiveAddress = (try? Address(parsing: value)).map { .address($0) } ?? .name(value)
+                passiveAddress = FTPServerFile.address(values) ?? passiveAddress
             default: break
             }
         }
@@ -43,8 +42,7 @@ extension FTPServerFile {
             case "bind": controlPort = values.first?.split(separator: ",").last.flatMap { UInt16($0) } ?? 21
             case "passiveportrange": passivePorts = FTPServerFile.range(values)
             case "forcepassiveip":
-                guard let value = values.first else { continue }
-                passiveAddress = (try? Address(parsing: value)).map { .address($0) } ?? .name(value)
+                passiveAddress = FTPServerFile.address(values) ?? passiveAddress
             default: break
             }
         }
@@ -60,6 +58,10 @@ extension FTPServerFile {
             guard let name = words.first else { return nil }
             return (name.lowercased(), Array(words.dropFirst()))
         }
+    }
+
+    private static func address(_ values: [String]) -> PassiveAddress? {
+        values.first.map { value in (try? Address(parsing: value)).map { .address($0) } ?? .name(value) }
     }
 
     private static func range(_ values: [String]) -> PortRange? {

@@ -25,16 +25,11 @@ struct ServiceFlow {
         let way = facts.outsideInterface(family, service)
         let isTracked = facts.settings["net.ipv4.vs.conntrack"] == "1"
         let servers = facts.virtualService(service.mark, family)?.realServers ?? []
-        let server = servers.first { $0.forwarding == .nat }?.address ?? ftp?.active?.realServers.first { $0.family == family }?.address
+        let server =
+            servers.first { $0.forwarding == .nat }?.address ?? ftp?.active?.realServers.first { $0.family == family }?.address
         var flows: [ServiceFlow] = []
         for (transport, ports) in samples(service) {
             let what = transport.map { "\($0.rawValue) port \(ports)" } ?? "protocol \(ports)"
-            func packet(_ number: UInt8, _ port: UInt16, _ source: Address, _ to: Address, isAnswer: Bool) -> JudgedPacket {
-                var packet = JudgedPacket(family)
-                (packet.source, packet.destination, packet.protocolNumber) = (source, to, number)
-                (packet.sourcePort, packet.destinationPort) = isAnswer ? (port, 50_123) : (50_123, port)
-                return packet
-            }
             let number = transport?.number ?? UInt8(truncatingIfNeeded: ports.lower)
             var inside = packet(number, ports.lower, client, destination, isAnswer: false)
             (inside.inInterface, inside.outInterface, inside.mark, inside.state) = (way, "", PartialMark(service.mark.value), .new)
@@ -67,6 +62,15 @@ struct ServiceFlow {
         }
         if let ftp, methods.contains(.nat), let server { flows += active(ftp, family, server, client, way) }
         return flows
+    }
+
+    private static func packet(
+        _ number: UInt8, _ port: UInt16, _ source: Address, _ destination: Address, isAnswer: Bool
+    ) -> JudgedPacket {
+        var packet = JudgedPacket(source.family)
+        (packet.source, packet.destination, packet.protocolNumber) = (source, destination, number)
+        (packet.sourcePort, packet.destinationPort) = isAnswer ? (port, 50_123) : (50_123, port)
+        return packet
     }
 
     /// Active data connections: the real server opens them, the client answers.

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import API
 import ArgumentParser
-import ConfigurationFile
-import Planner
 import Reconciler
 
 struct ApplyCommand: AsyncParsableCommand {
@@ -23,18 +21,9 @@ struct ApplyCommand: AsyncParsableCommand {
     @OptionGroup var output: JSONOption
 
     func run() async throws {
-        let start = ContinuousClock.now
-        let result = try await ProgressLine.during("bringing the kernel to \(options.config)") {
-            let loaded = try options.load()
-            do {
-                let ruleset = Planner.plan(for: loaded.configuration).ruleset
-                let outcome = try await Reconciler(loaded.configuration.daemon).reconcile(to: ruleset)
-                return Reconciliation(
-                    outcome, took: ContinuousClock.now - start, sha256: loaded.sha256, limit: Reconciliation.changeLimit)
-            } catch let error as ReconcileError {
-                throw Failure("\(error)")
-            }
-        }
+        let result = try await Reconciliation.of(
+            options, "bringing the kernel to \(options.config)", limit: Reconciliation.changeLimit
+        ) { try await $0.reconcile(to: $1) }
         try result.print(options, asJSON: output.json, nothing: "nothing to do: the kernel has what \(options.config) asks for")
         if let daemon = await RunningDaemon.find(options.socket), daemon.configuration.sha256 != result.sha256 {
             StandardError.note(

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import API
 import ArgumentParser
-import ConfigurationFile
-import Netfilter
-import Planner
 import Reconciler
 
 struct PlanCommand: AsyncParsableCommand {
@@ -24,16 +21,8 @@ struct PlanCommand: AsyncParsableCommand {
     @OptionGroup var output: JSONOption
 
     func run() async throws {
-        let start = ContinuousClock.now
-        let result = try await ProgressLine.during("comparing \(options.config) with the kernel") {
-            let loaded = try options.load()
-            do {
-                let outcome = try Reconciler(loaded.configuration.daemon).difference(
-                    to: Planner.plan(for: loaded.configuration).ruleset)
-                return Reconciliation(outcome, took: ContinuousClock.now - start, sha256: loaded.sha256)
-            } catch let error as NetfilterError {
-                throw Failure(error.message)
-            }
+        let result = try await Reconciliation.of(options, "comparing \(options.config) with the kernel") {
+            try $0.difference(to: $1)
         }
         try print(result)
         if result.changeCount > 0 { throw Failure(.differs) }

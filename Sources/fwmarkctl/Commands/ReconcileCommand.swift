@@ -19,8 +19,7 @@ struct ReconcileCommand: AsyncParsableCommand {
     @OptionGroup var output: JSONOption
 
     func run() async throws {
-        let client = DaemonClient(.acting, at: options.socket)
-        try await client.act(
+        try await DaemonClient.act(
             Endpoint.reconcile, options, asJSON: output.json, nothing: "nothing to do: the kernel has what the daemon wants")
     }
 }

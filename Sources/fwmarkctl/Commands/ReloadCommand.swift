@@ -19,8 +19,7 @@ struct ReloadCommand: AsyncParsableCommand {
     @OptionGroup var output: JSONOption
 
     func run() async throws {
-        let client = DaemonClient(.acting, at: options.socket)
-        try await client.act(
+        try await DaemonClient.act(
             Endpoint.reload, options, asJSON: output.json, nothing: "read; nothing to change: the kernel has what the file wants")
     }
 }

@@ -7,9 +7,9 @@ extension DaemonClient {
     private static let actionTimeout = Duration.seconds(300)
 
     /// Has the daemon do something, waits, and prints what came of it: as JSON as the daemon gave it, or in words.
-    func act(_ target: String, _ options: GlobalOptions, asJSON: Bool, nothing: String) async throws {
+    static func act(_ target: String, _ options: GlobalOptions, asJSON: Bool, nothing: String) async throws {
         let answer = try await ProgressLine.during("waiting for fwmarkd") {
-            try await send(.POST, target, timeout: DaemonClient.actionTimeout)
+            try await DaemonClient(.acting, at: options.socket).send(.POST, target, timeout: actionTimeout)
         }
         if asJSON {
             try StandardOutput.write(answer.line)

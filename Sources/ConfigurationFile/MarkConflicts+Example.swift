@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import Rules
 
-extension MarkConflict {
+extension MarkConflicts {
     /// Packets of both services in words: `tcp port 443 of 203.0.113.20/32`.
-    func example(of later: Service, _ earlier: Service) -> String {
+    static func example(of later: Service, _ earlier: Service) -> String {
         let addresses = AddressRanges(later.addresses).firstCommon(AddressRanges(earlier.addresses))
         let address = addresses.map { $0.range.text($0.family) } ?? "the same addresses"
-        return "\(MarkConflict.traffic(later.traffic, earlier.traffic)) of \(address)"
+        return "\(traffic(later.traffic, earlier.traffic)) of \(address)"
     }
 
     private static func traffic(_ left: Traffic, _ right: Traffic) -> String {
