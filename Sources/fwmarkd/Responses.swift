@@ -32,7 +32,7 @@ final class Responses: Sendable {
     private let kept = Mutex<[String: Kept]>([:])
     private let status = Mutex<(revision: UInt64, time: ContinuousClock.Instant, status: Status)?>(nil)
 
-    init(keeper: Keeper<Store, Time>, tables: KernelTables, unread: UnreadBodies) {
+    init(keeper: KernelKeeper, tables: KernelTables, unread: UnreadBodies) {
         (self.keeper, self.tables, self.unread) = (keeper, tables, unread)
     }
 

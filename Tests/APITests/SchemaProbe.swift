@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import Foundation
+import Rules
 
 /// The shape of a message, as its own decoder asks for it.
 indirect enum Schema: Equatable {
@@ -21,6 +22,7 @@ indirect enum Schema: Equatable {
         }
         switch type {
         case is String.Type: return try simple(.string, "")
+        case is Address.Type: return try simple(.string, Address(ipv4: 0))
         case is Bool.Type: return try simple(.boolean, false)
         case is Double.Type: return try simple(.number, 0.0)
         case is Date.Type: return try simple(.date, Date())

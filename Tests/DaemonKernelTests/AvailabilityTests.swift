@@ -125,15 +125,18 @@ extension DaemonKernelTests {
         func altered() async throws {
             try await besideDaemon { namespace, daemon, judge in
                 let elsewhere = ["XTABLES_LOCKFILE": namespace.directory.path + "/another.lock"]
+                var times: [Duration] = []
                 for port in [22, 23, 24] {
                     try daemon.settle()
                     try namespace.run(
                         "iptables-legacy -t mangle -R fwmarkd-mark 1 -p tcp --dport \(port) -j MARK --set-mark \(port)"
                             .split(separator: " ").map(String.init), environment: elsewhere)
-                    let time = try judge.untilRight()
-                    print("altered without the lock: right after \(time)")
-                    #expect(time < .milliseconds(1200))
+                    times.append(try judge.untilRight())
                 }
+                print("altered without the lock: right after \(times)")
+                // Just after a look: the next one is a whole interval away. A busy machine puts off the one or the other.
+                #expect(times.sorted()[1] < .milliseconds(1100), "\(times)")
+                #expect(times.sorted()[2] < .milliseconds(2200), "\(times)")
                 let drift = try daemon.events().last { $0.kind == .drift }
                 #expect(drift?.message.contains("found by: check") == true)
             }

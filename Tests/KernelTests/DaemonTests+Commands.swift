@@ -89,7 +89,7 @@ extension DaemonTests {
             arguments: ["/proc/xtables.lock", "/nowhere/xtables.lock"])
         func impossible(_ path: String) async throws {
             try await NetworkNamespace.run { namespace in
-                let files = try Daemon.Files(namespace: namespace, ftpExample())
+                try Daemon.Files(namespace: namespace).write(ftpExample())
                 let daemon = try Daemon(in: namespace, environment: ["XTABLES_LOCKFILE": path])
                 try daemon.expect("STATUS=failed")
                 #expect(try daemon.status().lastError?.message.contains(path) == true)

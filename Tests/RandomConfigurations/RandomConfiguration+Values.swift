@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import ConfigurationFile
-import Rules
+import RandomNumbers
+package import Rules
 
 extension RandomConfiguration {
     /// True once in so many times.
