@@ -26,9 +26,9 @@ extension Configuration {
     }
 }
 
-extension LoadedConfiguration {
-    /// SHA-256 over names' last components and contents of all files: another one whenever a byte of them is another.
-    package var filesSHA256: String {
+extension ConfigurationText {
+    /// SHA-256 over names' last components and contents of all files.
+    static func sha256(_ files: [ConfigurationText]) -> String {
         var digest = Digest()
         for file in files {
             digest.add(file.path.split(separator: "/").last.map(String.init) ?? file.path)

@@ -10,9 +10,13 @@ extension Configuration {
 
     /// Reads a configuration file and `conf.d/*.yaml` beside it, in the order of their names.
     ///
-    /// - Parameter others: more files, read as if they were in `conf.d`.
+    /// - Parameters:
+    ///   - others: more files, read as if they were in `conf.d`.
+    ///   - known: what an earlier reading gave. Where little has changed since, only that is read; what comes of it is the same.
     /// - Throws: all errors of all files. A file that is not there or cannot be read is one.
-    package static func load(path: String, with others: [AdditionalFile] = []) throws(ConfigurationErrors) -> LoadedConfiguration {
+    package static func load(
+        path: String, with others: [AdditionalFile] = [], knowing known: LoadedConfiguration? = nil
+    ) throws(ConfigurationErrors) -> LoadedConfiguration {
         var draft = ConfigurationDraft()
         var warnings: [String] = []
         let fragments = fragments(beside: path, &draft, &warnings)
@@ -37,22 +41,29 @@ extension Configuration {
                         : refusal(of: path, error))
             }
         }
-        return try load(texts, draft, paths, warnings)
+        return try load(texts, draft, paths, warnings, knowing: known)
     }
 
     /// Reads configuration files that are in memory.
     ///
+    /// - Parameter known: what an earlier reading gave; see `load(path:with:knowing:)`.
     /// - Throws: all errors of all of them.
-    package static func load(_ texts: [ConfigurationText]) throws(ConfigurationErrors) -> LoadedConfiguration {
-        try load(texts, ConfigurationDraft(), texts.map(\.path), [])
+    package static func load(
+        _ texts: [ConfigurationText], knowing known: LoadedConfiguration? = nil
+    ) throws(ConfigurationErrors) -> LoadedConfiguration {
+        try load(texts, ConfigurationDraft(), texts.map(\.path), [], knowing: known)
     }
 
     private static func load(
-        _ texts: [ConfigurationText], _ begun: consuming ConfigurationDraft, _ paths: [String], _ warnings: [String]
+        _ texts: [ConfigurationText], _ begun: consuming ConfigurationDraft, _ paths: [String], _ warnings: [String],
+        knowing known: LoadedConfiguration?
     ) throws(ConfigurationErrors) -> LoadedConfiguration {
+        if let known, begun.errors.count == 0, let draft = Rereading.draft(of: texts, knowing: known) {
+            return LoadedConfiguration(draft, files: texts, warnings: warnings)
+        }
         var draft = begun
         for text in texts {
-            draft.files.append(text.path)
+            draft.begin(text)
             draft = ConfigurationDecoder.decode(text, into: draft)
         }
         draft.check()

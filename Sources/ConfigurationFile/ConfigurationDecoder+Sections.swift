@@ -3,25 +3,32 @@ import Rules
 
 extension ConfigurationDecoder {
     /// Reads the file's top.
-    mutating func sections() {
-        if events.isNull { return }
-        _ = mapping("sections: \(SectionWord.words.list)") { (decoder, section: SectionWord) in
+    mutating func sections() -> Words<SectionWord>? {
+        if events.isNull { return nil }
+        return mapping("sections: \(SectionWord.words.list)") { (decoder, section: SectionWord) in
             decoder.draft.hasSection = true
+            decoder.lastList = nil
             switch section {
             case .daemon: decoder.daemon()
-            case .ftp: decoder.entries(section) { $0.ftp($1) }
-            case .services: decoder.entries(section) { $0.service($1) }
-            case .masquerade: decoder.entries(section) { $0.masquerade($1) }
+            case .ftp: decoder.entries(.ftp) { $0.ftp($1) }
+            case .services: decoder.entries(.services) { $0.service($1) }
+            case .masquerade: decoder.entries(.masquerade) { $0.masquerade($1) }
             }
         }
     }
 
-    private mutating func entries(_ section: SectionWord, _ body: (inout ConfigurationDecoder, Int) -> Void) {
+    private mutating func entries(
+        _ section: ConfigurationDraft.Section, _ body: (inout ConfigurationDecoder, Int) -> Void
+    ) {
         if events.isNull {
-            draft.errors.add(events.place, "no value; to ask for no rules, write \"\(section.text): []\"")
+            draft.errors.add(events.place, "no value; to ask for no rules, write \"\(section.rawValue): []\"")
             return
         }
-        _ = list("expected a list of entries, each after a dash", body)
+        let hasDashes = events.kind == .sequenceStart && events.hasDashes
+        var found = EntryList(section: section, column: hasDashes ? Int(events.place.column) : nil)
+        found.count = list("expected a list of entries, each after a dash", body) ?? 0
+        draft.lists[draft.lists.count - 1].append(found)
+        lastList = found
     }
 
     // MARK: - daemon

@@ -37,6 +37,12 @@ struct ConfigurationDecoder: ~Copyable {
     /// What all files say so far.
     var draft: ConfigurationDraft
     var events: YAMLEvents
+    /// The list of entries that was read last.
+    var lastList: EntryList?
+    /// The sections that were there, once all have been read.
+    private(set) var sectionsFound: Words<SectionWord>?
+    /// Whether the document goes on to the end of the text.
+    private(set) var isOpen = false
     private var depth = 0
     /// How many errors there were before the current event.
     private var valueErrors = 0
@@ -50,23 +56,30 @@ struct ConfigurationDecoder: ~Copyable {
         let isASCII = text.check(&draft.errors)
         guard draft.errors.count == before else { return draft }
         return text.bytes.withUnsafeBufferPointer { bytes in
+            if bytes.count >= EntryCut.leastSize, before == 0, let cut = EntryCut(bytes, after: bytes.count / 2),
+                let both = decodeInTwo(bytes, at: cut, isASCII: isASCII, draft)
+            {
+                return both
+            }
             // The bytes outlive the decoder, which ends with this closure.
-            var decoder = ConfigurationDecoder(draft: draft, events: YAMLEvents(bytes, isASCII: isASCII))
+            var decoder = ConfigurationDecoder(draft, YAMLEvents(bytes, isASCII: isASCII, firstLine: 0))
             decoder.document()
             return decoder.draft
         }
     }
 
-    private init(draft: ConfigurationDraft, events: consuming YAMLEvents) {
+    init(_ draft: ConfigurationDraft, _ events: consuming YAMLEvents) {
         self.draft = draft
         self.events = events
     }
 
-    private mutating func document() {
+    mutating func document() {
         // The stream's start, then the document's; a file of comments alone has none.
         guard next(), next(), events.kind == .documentStart, next() else { return }
-        sections()
-        guard next(), next() else { return }
+        sectionsFound = sections()
+        guard next() else { return }
+        isOpen = events.kind == .documentEnd && events.isEndOfText
+        guard next() else { return }
         if events.kind != .streamEnd { end("a second document; a file has one") }
     }
 

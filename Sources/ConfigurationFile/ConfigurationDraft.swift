@@ -8,12 +8,15 @@ struct EntryPlace: Sendable, Hashable {
     /// Its number among the entries of its section in that file.
     var index: Int32
     var place: Place
+
+    /// The same with a number that is higher by so much.
+    func moved(by count: Int) -> EntryPlace { EntryPlace(file: file, index: index + Int32(count), place: place) }
 }
 
 /// A configuration while its files are read, with what is needed to compare entries with one another.
 struct ConfigurationDraft {
     /// A section that has entries.
-    enum Section: String { case ftp, services, masquerade }
+    enum Section: String, CaseIterable { case ftp, services, masquerade }
 
     /// A name, also of an entry with errors.
     struct Name {
@@ -21,13 +24,13 @@ struct ConfigurationDraft {
         let section: Section
         /// Whether the entry translates (too).
         let translates: Bool
-        let entry: EntryPlace
+        var entry: EntryPlace
     }
 
     /// The services that a translation names.
     struct Reference {
         let service: String
-        let entry: EntryPlace
+        var entry: EntryPlace
         /// The number in the translation's list.
         let number: Int
     }
@@ -36,6 +39,8 @@ struct ConfigurationDraft {
     var errors = ErrorList()
     /// The paths of the files.
     var files: [String] = []
+    /// The lists of entries of each file, in their order.
+    var lists: [[EntryList]] = []
     /// Where the entries of the configuration are.
     var (ftp, services, masquerades): ([EntryPlace], [EntryPlace], [EntryPlace]) = ([], [], [])
     var names: [Name] = []
@@ -44,6 +49,12 @@ struct ConfigurationDraft {
     var settings: [SettingWord: SourcePosition] = [:]
     /// Whether there was any section.
     var hasSection = false
+
+    /// Begins with another file.
+    mutating func begin(_ text: ConfigurationText) {
+        files.append(text.path)
+        lists.append([])
+    }
 
     /// Where something is, in the file that is being read.
     func entry(_ place: Place, _ index: Int) -> EntryPlace {
@@ -58,6 +69,34 @@ struct ConfigurationDraft {
     func marking(_ index: Int) -> (entry: EntryPlace, path: String) {
         let entry = index < ftp.count ? ftp[index] : services[index - ftp.count]
         return (entry, "\(index < ftp.count ? "ftp" : "services")[\(entry.index)]")
+    }
+
+    /// Adds what the rest of the same file says, which begins with more entries of the section: `count` were there before.
+    mutating func append(_ rest: ConfigurationDraft, continuing section: Section, after count: Int) {
+        func moved(_ entries: [EntryPlace], _ own: Section) -> [EntryPlace] {
+            own == section ? entries.map { $0.moved(by: count) } : entries
+        }
+        var restLists = rest.lists[0]
+        lists[lists.count - 1][lists[lists.count - 1].count - 1].count += restLists.removeFirst().count
+        lists[lists.count - 1] += restLists
+        configuration.ftp += rest.configuration.ftp
+        configuration.services += rest.configuration.services
+        configuration.masquerades += rest.configuration.masquerades
+        ftp += moved(rest.ftp, .ftp)
+        services += moved(rest.services, .services)
+        masquerades += moved(rest.masquerades, .masquerade)
+        for var name in rest.names {
+            if name.section == section { name.entry = name.entry.moved(by: count) }
+            names.append(name)
+        }
+        for var reference in rest.references {
+            if section == .masquerade { reference.entry = reference.entry.moved(by: count) }
+            references.append(reference)
+        }
+        if rest.settings.count > settings.count {
+            configuration.daemon = rest.configuration.daemon
+            settings = rest.settings
+        }
     }
 
     // MARK: - Between entries

@@ -60,7 +60,7 @@ extension [StaticString] {
 }
 
 /// What is at the top of a file.
-enum SectionWord: Int, Word {
+enum SectionWord: Int, Word, CaseIterable {
     case daemon, ftp, services, masquerade
     static let words: [StaticString] = ["daemon", "ftp", "services", "masquerade"]
 }

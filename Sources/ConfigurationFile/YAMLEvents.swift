@@ -21,12 +21,16 @@ struct YAMLEvents: ~Copyable {
     /// A byte of the text and the number of the character that begins there: libyaml counts characters.
     private var cursor = (byte: 0, character: 0)
 
+    /// The number of the text's first line in its file, counted from 0.
+    private let firstLine: Int
+
     /// The events of this text, which has to outlive them.
-    init(_ bytes: UnsafeBufferPointer<UInt8>, isASCII: Bool) {
+    init(_ bytes: UnsafeBufferPointer<UInt8>, isASCII: Bool, firstLine: Int) {
         // libyaml skips a byte order mark, but counts it as a column.
         let start = bytes.starts(with: [0xef, 0xbb, 0xbf]) ? 3 : 0
         self.bytes = UnsafeBufferPointer(rebasing: bytes[start...])
         self.isASCII = isASCII
+        self.firstLine = firstLine
         event.initialize(to: yaml_event_t())
         parser.initialize(to: yaml_parser_t())
         isInitialized = yaml_parser_initialize(parser) == 1
@@ -77,7 +81,16 @@ struct YAMLEvents: ~Copyable {
     }
 
     /// Where the current event begins.
-    var place: Place { Place(event.pointee.start_mark) }
+    var place: Place {
+        let mark = event.pointee.start_mark
+        return Place(line: firstLine + Int(mark.line) + 1, column: mark.column + 1)
+    }
+
+    /// Whether the list is one of dashes, each in a line of its own.
+    var hasDashes: Bool { event.pointee.data.sequence_start.style == YAML_BLOCK_SEQUENCE_STYLE }
+
+    /// Whether the document ends with the text, and not with a mark of its end.
+    var isEndOfText: Bool { event.pointee.data.document_end.implicit == 1 }
 
     /// The text of the current event, which is a scalar. Gone with the next event.
     var scalar: ScalarText {

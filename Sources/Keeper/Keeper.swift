@@ -85,7 +85,7 @@ package actor Keeper<Store: RuleStore, Time: Clock> where Time.Duration == Durat
         self.processorTime = processorTime
         progress = Watchdog(notifier, clock)
         state = KeeperState(at: clock.now)
-        inForce = LoadedConfiguration(configuration: Configuration(), files: [], sha256: "")
+        inForce = LoadedConfiguration()
         plan = Planner.plan(for: Configuration())
         (httpListen, httpListenChanges) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }

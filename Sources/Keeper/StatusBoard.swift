@@ -49,7 +49,7 @@ package final class StatusBoard: Sendable {
         let status = Status(
             state: .starting, version: API.version, host: host, pid: pid, started: now,
             configuration: ConfigurationStatus(path: configurationPath, sha256: "", loaded: now))
-        let nothing = LoadedConfiguration(configuration: Configuration(), files: [], sha256: "")
+        let nothing = LoadedConfiguration()
         state = Mutex(
             State(
                 contents: Contents(

@@ -34,12 +34,14 @@ struct DifferentialTests {
         var (refused, accepted) = (0, 0)
         for _ in 0..<1500 {
             var bytes = files.randomElement(using: &numbers) ?? []
+            let whole = bytes
             for _ in 0..<Int.random(in: 1...4, using: &numbers) {
                 let start = Int.random(in: 0...bytes.count, using: &numbers)
                 let end = Int.random(in: start...min(bytes.count, start + 12), using: &numbers)
                 let piece = Bool.random(using: &numbers) ? pieces.randomElement(using: &numbers) ?? [] : []
                 bytes.replaceSubrange(start..<(Bool.random(using: &numbers) ? end : start), with: piece)
             }
+            if let how = ReferenceReader.differenceKnowing(whole, bytes) { Issue.record("\(how)") }
             switch ReferenceReader.compare(bytes) {
             case .refused: refused += 1
             case .accepted: accepted += 1

@@ -30,10 +30,11 @@ package struct ReferenceReader {
     package static func compare(_ bytes: [UInt8]) -> Outcome {
         let text = ConfigurationText(path: "f", bytes: bytes)
         var draft = ConfigurationDraft()
-        draft.files = ["f"]
+        draft.begin(text)
         var unreadable = ErrorList()
         _ = text.check(&unreadable)
         draft = ConfigurationDecoder.decode(text, into: draft)
+        if let how = differenceInParts(text, draft) { return .differs(how) }
         let errors = draft.errors.sorted(["f"])
         // Characters that are no text are another matter, and a list that is cut short cannot be compared.
         guard unreadable.count == 0, (errors?.count ?? 0) <= ErrorList.limit else { return .passedOver }

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import Glibc
+
+/// A text by its lines, each of which is named by where it begins.
+struct TextLines {
+    let bytes: UnsafeBufferPointer<UInt8>
+
+    private static let feed = CInt(UInt8(ascii: "\n"))
+
+    /// The line that this byte is in.
+    func start(before byte: Int) -> Int {
+        guard byte > 0, let base = bytes.baseAddress, let feed = memrchr(base, TextLines.feed, byte) else { return 0 }
+        return UnsafeRawPointer(feed) - UnsafeRawPointer(base) + 1
+    }
+
+    /// The line after the one that this byte is in; nil after the last.
+    func next(after byte: Int) -> Int? {
+        guard let base = bytes.baseAddress, let feed = memchr(base + byte, TextLines.feed, bytes.count - byte) else { return nil }
+        let start = UnsafeRawPointer(feed) - UnsafeRawPointer(base) + 1
+        return start < bytes.count ? start : nil
+    }
+
+    /// How many lines end in this part of the text.
+    func count(_ part: Range<Int>) -> Int { bytes[part].count { $0 == UInt8(ascii: "\n") } }
+
+    /// Whether the line is part of what began before it, as far as its first character tells; never the first line.
+    func isWithin(_ line: Int) -> Bool { line > 0 && line < bytes.count && " #-\n\r".utf8.contains(bytes[line]) }
+
+    /// Whether the line begins with the key.
+    func isKey(_ key: String, at line: Int) -> Bool { bytes[line...].starts(with: "\(key):".utf8) }
+
+    /// The column, counted from 1, of the dash that the line begins with.
+    func dash(at line: Int) -> Int? {
+        let rest = bytes[line...].drop { $0 == UInt8(ascii: " ") }
+        guard rest.first == UInt8(ascii: "-"), let after = rest.dropFirst().first, " \n\r".utf8.contains(after) else { return nil }
+        return rest.startIndex - line + 1
+    }
+}
