@@ -1,23 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-import Glibc
-
 /// A text by its lines, each of which is named by where it begins.
 struct TextLines {
     let bytes: UnsafeBufferPointer<UInt8>
 
-    private static let feed = CInt(UInt8(ascii: "\n"))
-
     /// The line that this byte is in.
-    func start(before byte: Int) -> Int {
-        guard byte > 0, let base = bytes.baseAddress, let feed = memrchr(base, TextLines.feed, byte) else { return 0 }
-        return UnsafeRawPointer(feed) - UnsafeRawPointer(base) + 1
-    }
+    func start(before byte: Int) -> Int { bytes[..<max(0, byte)].lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0 }
 
     /// The line after the one that this byte is in; nil after the last.
     func next(after byte: Int) -> Int? {
-        guard let base = bytes.baseAddress, let feed = memchr(base + byte, TextLines.feed, bytes.count - byte) else { return nil }
-        let start = UnsafeRawPointer(feed) - UnsafeRawPointer(base) + 1
-        return start < bytes.count ? start : nil
+        guard let feed = bytes[byte...].firstIndex(of: UInt8(ascii: "\n")), feed + 1 < bytes.count else { return nil }
+        return feed + 1
     }
 
     /// How many lines end in this part of the text.
