@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-import RandomConfigurations
+import RandomNumbers
 import ReferenceReader
 import Testing
 
