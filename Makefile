@@ -13,7 +13,7 @@ PROGRAMS := fwmarkd fwmarkctl
 # check-install` tells. And meant to be the same programs from any folder: `make check-reproducible` tells. (Two bytes of fwmarkd
 # still differ, the length of a file's name in a check of isolation, of which Hummingbird has two.)
 RELEASE_FLAGS := --configuration release --static-swift-stdlib --disable-local-rpath -debug-info-format none \
-    -Xswiftc -use-ld=lld -Xlinker -z -Xlinker relro -Xlinker -z -Xlinker now -Xlinker --build-id=none \
+    -Xswiftc -use-ld=lld -Xlinker --no-export-dynamic -Xlinker -z -Xlinker relro -Xlinker -z -Xlinker now -Xlinker --build-id=none \
     -Xswiftc -disable-dynamic-actor-isolation \
     -Xswiftc -file-prefix-map -Xswiftc "$(CURDIR)=." -Xcc "-ffile-prefix-map=$(CURDIR)=."
 SCRIPTS := .ci/run $(shell find scripts packaging debian Configs Tests -type f -perm -u+x -not -path 'debian/fwmarkd/*')

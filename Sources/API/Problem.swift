@@ -26,7 +26,7 @@ package struct Problem: Codable, Error, Sendable, Hashable {
     package static func refused(_ errors: [FileError]) -> Problem {
         Problem(
             type: "urn:fwmarkd:problem:configuration", title: "The configuration is refused", status: 422,
-            detail: "\(errors.count) error\(errors.count == 1 ? "" : "s"); the rules in the kernel are unchanged", errors: errors)
+            detail: "\(counted(errors.count, "error")); the rules in the kernel are unchanged", errors: errors)
     }
 
     /// The kernel refused the rules of the new configuration; the one before stays in force.

@@ -5,7 +5,7 @@ package import FoundationEssentials
 package struct Status: Codable, Sendable, Hashable {
     /// Whether the kernel has the rules that the configuration asks for.
     package enum State: String, Codable, Sendable, Hashable, CaseIterable {
-        /// The first comparison is under way.
+        /// The first comparison is under way, or waits for the xtables lock.
         case starting
         /// The kernel has the rules of the file.
         case inSync = "in-sync"

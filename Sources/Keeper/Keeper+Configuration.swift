@@ -53,7 +53,7 @@ extension Keeper {
     /// The file is refused by its own rules.
     @discardableResult
     func refuse(_ errors: ConfigurationErrors) -> [FileError] {
-        let count = "\(errors.count) error\(errors.count == 1 ? "" : "s")"
+        let count = counted(errors.count, "error")
         warnings[.refusal] = ["\(configurationPath) is refused (\(count)); what was in force before stays in force"]
         board.update { contents in
             contents.status.configuration.errors = errors.errors
@@ -73,7 +73,7 @@ extension Keeper {
         warnings[.refusal] = [
             isForEver
                 ? "the kernel refuses the configuration \(digest): \(error); what was in force before stays in force"
-                : "the configuration \(digest) is not in force yet, it is tried again: \(error)"
+                : "the configuration \(digest) is not in force yet; retrying: \(error)"
         ]
         showState { contents in
             contents.metrics.noteReload(isGood: false)
@@ -89,7 +89,7 @@ extension Keeper {
         }
         if reportedError != error.description { record(.failed, "the configuration \(digest) is not in force yet: \(error)") }
         reportedError = error.description
-        return .failed("\(error); the configuration before stays in force, and this one is tried again")
+        return .failed("\(error); the configuration before stays in force, and this one is being retried")
     }
 
     /// A configuration that the kernel refuses at the start.

@@ -33,11 +33,11 @@ extension Keeper {
         for warning in outcome.warnings { log.warning("\(printable(warning))") }
         if isRepair, wasProven {
             record(
-                .repaired, "\(count) change(s) made in \(took.milliseconds) ms", lines: lines(outcome.changes), changeCount: count)
+                .repaired, "\(counted(count, "change")) made in \(took.milliseconds) ms", lines: lines(outcome.changes), changeCount: count)
         } else if !wasProven || [.boot, .reload, .request].contains(trigger) {
             record(
                 .applied,
-                "\(count) change(s) for configuration \(inForce.sha256.prefix(12)) in \(took.milliseconds) ms "
+                "\(counted(count, "change")) for configuration \(inForce.sha256.prefix(12)) in \(took.milliseconds) ms "
                     + "(\(trigger.rawValue))", lines: lines(outcome.changes), changeCount: count)
         }
     }
@@ -67,7 +67,6 @@ extension Keeper {
 
     func recordDrift(_ changes: Changes, _ trigger: Trigger) {
         reportedDrift = changes
-        let count = "\(changes.count) place\(changes.count == 1 ? "" : "s")"
         var writer = lastWriter.flatMap { $0.time.duration(to: clock.now) < .seconds(2) ? $0.writer : nil }
         lastWriter = nil
         if writer?.pid == getpid() { writer = nil }
@@ -77,10 +76,12 @@ extension Keeper {
             } else if hearsAudit {
                 "the kernel's audit names no writer"
             } else {
-                "by whom is not known: see AUDIT in fwmarkd(8)"
+                "writer unknown (see AUDIT in fwmarkd(8))"
             }
         record(
-            .drift, "the kernel differs in \(count) (found by: \(trigger.rawValue)), \(who); what repairs it:",
+            .drift,
+            "the kernel differs in \(counted(changes.count, "place")) (found by: \(trigger.rawValue)), \(who); "
+                + (state.settings.repairs ? "repairing:" : "on-drift says to report only; this would repair it:"),
             lines: lines(changes), changeCount: changes.count, writer: writer)
     }
 
@@ -129,7 +130,8 @@ extension Keeper {
         }
     }
 
-    /// Tells the service manager: the state in a line, and once the rules are in the kernel that the daemon is ready.
+    /// Tells the service manager: the state in a line, and once the rules are in the kernel and the servers have tried to listen,
+    /// that the daemon is ready.
     func announce() {
         guard state.life == .running else { return }
         showState()
@@ -137,9 +139,9 @@ extension Keeper {
         let errors = status.configuration.errors.count
         var line =
             "\(status.state.rawValue): \(plan.ruleset.ruleCount) rules, configuration \(status.configuration.sha256.prefix(12))"
-        if errors > 0 { line += "; the file has \(errors) error\(errors == 1 ? "" : "s")" }
+        if errors > 0 { line += "; the file has \(counted(errors, "error"))" }
         if let reason = status.reason { line += "; \(reason)" }
-        if status.state.isSettled { isReady = true }
+        if status.state.isSettled, areServersTried { isReady = true }
         if isReady { notifier.send(.ready, .status(line)) } else { notifier.send(.status(line)) }
     }
 }

@@ -12,7 +12,7 @@ import Systemd
 // What the state says is to be done.
 extension Keeper {
     func bootNow() async throws(BootFailure) -> Bool {
-        record(.started, "fwmarkd \(API.version) works from \(configurationPath)")
+        record(.started, "fwmarkd \(API.version) started with \(configurationPath)")
         noteFiles()
         do throws(ConfigurationErrors) {
             use(try Configuration.load(path: configurationPath), isFallback: false)
@@ -169,14 +169,14 @@ extension Keeper {
             record(.stopping, "stopping; the rules stay (on-stop: keep)")
             return
         }
-        record(.stopping, "stopping; the rules are taken out (on-stop: remove)")
+        record(.stopping, "stopping; the rules are removed (on-stop: remove)")
         let progress = progress
         // Stopping has begun, and this is part of it: a clock of its own.
         let clock = StoppableClock(base: clock, stop: StopSign()) { progress.tell() }
         do throws(ReconcileError) {
             _ = try await reconciler(inForce.configuration.daemon, clock).reconcile(to: Ruleset())
         } catch {
-            log.error("the rules could not be taken out: \(error)")
+            log.error("the rules could not be removed: \(error)")
         }
     }
 

@@ -45,6 +45,8 @@ package actor Keeper<Store: RuleStore, Time: Clock> where Time.Duration == Durat
     var isProven = false
     var savedDigest: String?
     var isReady = false
+    /// Whether there is no server left that has not tried to listen yet.
+    var areServersTried: Bool
     /// The drift that was reported last; empty when the kernel is right.
     var reportedDrift = Changes()
     /// The error that was reported last; nil when the last attempt was good.
@@ -68,12 +70,15 @@ package actor Keeper<Store: RuleStore, Time: Clock> where Time.Duration == Durat
     ///
     /// - Parameters:
     ///   - configurationPath: the file; `conf.d` is looked for beside it.
+    ///   - hasServers: whether `serversTried` will be called, which the service manager is to wait for.
     ///   - executor: runs the keeper; a thread of its own, since commits block it.
     ///   - processorTime: what the calling thread has used so far.
     package init(
         _ store: Store, configurationPath: String, lastGood: LastGood, board: StatusBoard, notifier: ServiceNotifier, log: Logger,
-        clock: Time, executor: any SerialExecutor, processorTime: @escaping @Sendable () -> Duration = threadProcessorTime
+        clock: Time, hasServers: Bool = false, executor: any SerialExecutor,
+        processorTime: @escaping @Sendable () -> Duration = threadProcessorTime
     ) {
+        areServersTried = !hasServers
         self.store = store
         self.configurationPath = configurationPath
         self.lastGood = lastGood
@@ -107,6 +112,12 @@ package actor Keeper<Store: RuleStore, Time: Clock> where Time.Duration == Durat
             do throws(BootFailure) { return .success(try await bootNow()) } catch { return .failure(error) }
         }
         return try result.get()
+    }
+
+    /// Called once, when every server has tried to listen: the service manager may be told that the daemon is ready.
+    package func serversTried() {
+        areServersTried = true
+        announce()
     }
 
     /// Called when SIGHUP came. Returns at once; however many come before the file is read, it is read once.

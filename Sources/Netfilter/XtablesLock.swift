@@ -24,7 +24,7 @@ package struct XtablesLock: ~Copyable {
             if error.errno == EWOULDBLOCK { return nil }
             throw NetfilterError(
                 .lockUnavailable, errno: error.errno ?? 0,
-                "\(error), which is the xtables lock; nothing is changed without it, see XTABLES_LOCKFILE in iptables(8)")
+                "the xtables lock (XTABLES_LOCKFILE in iptables(8)) cannot be taken: \(error)")
         }
     }
 }

@@ -27,3 +27,6 @@ package func printable(_ bytes: some Sequence<UInt8>) -> String {
 
 /// The same for a string.
 package func printable(_ text: String) -> String { printable(text.utf8) }
+
+/// `1 rule`, `2 rules`.
+package func counted(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }

@@ -59,7 +59,7 @@ struct Fwmarkd: AsyncParsableCommand {
         let keeper = Keeper(
             KeeperTables(tables: KernelTables(), lockUses: lockUses), configurationPath: config,
             lastGood: LastGood(stateDirectory: stateDirectory), board: board,
-            notifier: ServiceNotifier(), log: log, clock: ThreadClock(loop: thread.loop),
+            notifier: ServiceNotifier(), log: log, clock: ThreadClock(loop: thread.loop), hasServers: !once,
             executor: thread.loop.executor)
         do {
             if once {
@@ -80,6 +80,8 @@ struct Fwmarkd: AsyncParsableCommand {
         _ keeper: KernelKeeper, _ thread: OwnThread, _ lockUses: LockUses, _ limits: ServerLimits,
         _ log: Logger
     ) async throws {
+        // One thread for all clients but root on the control socket.
+        NIOSingletons.groupLoopCountSuggestion = 1
         let runtime = try RuntimeDirectory(runtimeDirectory)
         // Before the file is read: until here SIGHUP is ignored (CStart), and what comes from now on is a reload.
         let hangups = await UnixSignalsSequence(trapping: .sighup)
@@ -90,18 +92,22 @@ struct Fwmarkd: AsyncParsableCommand {
             controlResponses: Responses(keeper: keeper, tables: tables, unread: UnreadBodies(limit: limits.unreadBytes)),
             runtime: runtime, httpListen: keeper.httpListen, limits: limits, log: log
         ) { continuation.yield() }
-        let services: [any Service] = [
-            servers,
-            LockWatch(path: XtablesLock.defaultPath, loop: thread.loop, uses: lockUses, log: log) {
-                keeper.hintHere(.lock, isOwn: $0)
-            },
-            AuditWatch(log: log) {
-                await keeper.audit(isHeard: $0)
-            } whenWritten: {
-                await keeper.hint(.audit, writer: $0)
-            },
-            ReloadOnHangup(keeper: keeper, hangups: hangups),
-            KeeperService(keeper: keeper, thread: thread, tried: tried, count: 2) { await Fwmarkd.end(runtime) },
+        let lockWatch = LockWatch(path: XtablesLock.defaultPath, loop: thread.loop, uses: lockUses, log: log) {
+            keeper.hintHere(.lock, isOwn: $0)
+        }
+        let auditWatch = AuditWatch(log: log) {
+            await keeper.audit(isHeard: $0)
+        } whenWritten: {
+            await keeper.hint(.audit, writer: $0)
+        }
+        let keeping = KeeperService(keeper: keeper, thread: thread, tried: tried, count: 2) { await Fwmarkd.end(runtime) }
+        // Without a name of its own a service is printed whole, which takes milliseconds.
+        let services: [ServiceGroupConfiguration.ServiceConfiguration] = [
+            .init(service: servers, serviceName: "servers"), .init(service: lockWatch, serviceName: "lock"),
+            .init(service: auditWatch, serviceName: "audit"),
+            .init(service: ReloadOnHangup(keeper: keeper, hangups: hangups), serviceName: "hangups"),
+            // The last to start is the first to stop.
+            .init(service: keeping, serviceName: "keeper"),
         ]
         var quiet = log
         quiet.logLevel = .critical
@@ -118,7 +124,7 @@ extension Fwmarkd {
     /// Ends the process once the keeper has stopped, whatever clients do. The servers are not taken down one connection after the
     /// other: a connection that is accepted in that moment and handled by nobody makes NIO trap (a writer that was never finished).
     fileprivate static func end(_ runtime: RuntimeDirectory) async {
-        runtime.removeSockets()
+        runtime.end()
         // For answers and last events that are on their way.
         try? await Task.sleep(for: .milliseconds(100))
         StandardErrorLog.ring.drain()

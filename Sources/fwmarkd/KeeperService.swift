@@ -3,7 +3,7 @@ import Keeper
 import ServiceLifecycle
 import UnixSignals
 
-/// Brings the kernel to the configuration once every server has tried to listen, then does what is due until the daemon is to stop.
+/// Brings the kernel to the configuration while the servers begin to listen, then does what is due until the daemon is to stop.
 struct KeeperService: Service {
     let keeper: KernelKeeper
     /// The keeper's own thread.
@@ -24,8 +24,13 @@ struct KeeperService: Service {
         let keeper = keeper
         // What waits for the xtables lock, at the start as well, is not to keep the daemon from stopping.
         try await withGracefulShutdownHandler {
-            await waitForServers()
-            if !Task.isShuttingDownGracefully {
+            guard !Task.isShuttingDownGracefully else { return }
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask {
+                    await waitForServers()
+                    await keeper.serversTried()
+                }
+                defer { group.cancelAll() }
                 _ = try await keeper.boot()
                 await cancelWhenGracefulShutdown {
                     while !Task.isCancelled, let due = await keeper.work() { await keeper.pause(until: due) }

@@ -2,9 +2,11 @@
 import API
 import Keeper
 import Logging
+import NIOCore
 import Rules
 import ServiceLifecycle
 import Synchronization
+import SystemCalls
 
 /// Keeps one server listening, and tells the board how that is.
 struct ListeningServer: Sendable {
@@ -36,13 +38,13 @@ struct ListeningServer: Sendable {
             } catch is CancellationError {
                 break
             } catch {
-                reason = "\(error)"
+                reason = (error as? IOError).map { SystemError.text(errno: $0.errnoCode) } ?? "\(error)"
             }
             if Task.isCancelled || Task.isShuttingDownGracefully { break }
             if hasListened.isRaised { (pause, reported) = (ListeningServer.firstPause, nil) }
             note(error: reason)
             if reason != reported {
-                log.warning("\(name) does not listen on \(address): \(printable(reason)); it is tried again")
+                log.warning("\(name) does not listen on \(address): \(printable(reason)); retrying")
                 reported = reason
             }
             // What was lost is made again at once.

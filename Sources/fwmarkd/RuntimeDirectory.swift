@@ -15,6 +15,7 @@ final class RuntimeDirectory: Sendable {
     /// The lock's descriptor, and which file it is. Held locked as long as the daemon lives; a lock, unlike a file's existence, ends
     /// with the process.
     private let lock: Mutex<Lock>
+    private let hasEnded = Happened()
 
     private struct Lock {
         var descriptor: CInt
@@ -51,9 +52,16 @@ final class RuntimeDirectory: Sendable {
     /// Whether the directory is the one that was taken.
     private var isHeld: Bool { FileIdentity(path + "/lock") == lock.withLock { $0.file } }
 
-    /// Whether the directory, or the socket in it, is no longer the one that was made.
+    /// Whether the directory, or the socket in it, is no longer the one that was made. What the daemon's end took away is not lost.
     func hasLost(_ socket: String, _ identity: FileIdentity?) -> Bool {
-        identity == nil || FileIdentity(self.socket(socket)) != identity || !isHeld
+        if hasEnded.isRaised { return false }
+        return identity == nil || FileIdentity(self.socket(socket)) != identity || !isHeld
+    }
+
+    /// Called when the daemon ends: takes the sockets away for good.
+    func end() {
+        hasEnded.raise()
+        removeSockets()
     }
 
     /// Takes the sockets away.

@@ -235,7 +235,7 @@ struct DaemonCommandTests {
         #expect(end.status == 0 && end.errors == "")
         #expect(
             end.output == """
-                2026-11-25 12:00:00  started         fwmarkd 0.1.0 works from f
+                2026-11-25 12:00:00  started         fwmarkd 0.1.0 started with f
                 2026-11-25 12:00:01  drift           the kernel differs
                     + iptables one
                     - two

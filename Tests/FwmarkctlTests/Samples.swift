@@ -55,7 +55,7 @@ enum Samples {
         ], changeCount: 2, warnings: ["something to know"], milliseconds: 1.24, sha256: "00")
 
     static let events = [
-        Event(id: 1, time: time("2026-11-25T12:00:00Z"), kind: .started, message: "fwmarkd 0.1.0 works from f"),
+        Event(id: 1, time: time("2026-11-25T12:00:00Z"), kind: .started, message: "fwmarkd 0.1.0 started with f"),
         Event(
             id: 2, time: time("2026-11-25T12:00:01Z"), kind: .drift, message: "the kernel differs",
             lines: ["+ iptables one", "- two"],

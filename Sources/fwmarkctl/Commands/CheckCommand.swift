@@ -73,11 +73,11 @@ struct CheckCommand: ParsableCommand {
 
         var text: String {
             let parts = [(ftp, "FTP service"), (services, "service"), (masquerades, "masquerade")].map {
-                HumanText.count($0 ?? 0, $1)
+                counted($0 ?? 0, $1)
             }
             let further = (files?.count ?? 1) - 1
-            return "\(file): OK (\(HumanText.count(rules ?? 0, "rule")))"
-                + (further > 0 ? ", with \(HumanText.count(further, "file")) of conf.d" : "")
+            return "\(file): OK (\(counted(rules ?? 0, "rule")))"
+                + (further > 0 ? ", with \(counted(further, "file")) of conf.d" : "")
                 + ": \(parts.joined(separator: ", ")); sha256 \(sha256 ?? "")\n"
         }
     }

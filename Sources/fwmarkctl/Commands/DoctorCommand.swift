@@ -52,7 +52,7 @@ struct DoctorCommand: AsyncParsableCommand {
         for check in examination.checks {
             let more = shown[check, default: 0] - DoctorCommand.findingsOfOneCheck
             guard more > 0 else { continue }
-            lines += ["\(style.bold(check)): \(HumanText.count(more, "more finding")); --json lists all", ""]
+            lines += ["\(style.bold(check)): \(counted(more, "more finding")); --json lists all", ""]
         }
         for notRun in examination.notRun {
             lines.append("\(style.faint("not run"))  \(style.bold(notRun.check)): \(printable(notRun.reason))")
@@ -61,8 +61,8 @@ struct DoctorCommand: AsyncParsableCommand {
         let problems = examination.findings.count { $0.severity == .problem }
         let warnings = examination.findings.count - problems
         lines.append(
-            "\(HumanText.count(examination.checks.count, "check")): \(HumanText.count(problems, "problem")), "
-                + "\(HumanText.count(warnings, "warning"))"
+            "\(counted(examination.checks.count, "check")): \(counted(problems, "problem")), "
+                + "\(counted(warnings, "warning"))"
                 + (examination.notRun.isEmpty ? "" : ", \(examination.notRun.count) could not run or not to the end"))
         return lines.joined(separator: "\n") + "\n"
     }

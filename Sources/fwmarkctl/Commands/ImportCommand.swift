@@ -59,7 +59,7 @@ struct ImportCommand: AsyncParsableCommand {
         StandardError.write(outcome.warnings.map { "fwmarkctl: warning: \($0)" })
         guard !adoption.staying.isEmpty else { return }
         StandardError.note(
-            "\(options.config) does not take the place of \(HumanText.count(adoption.staying.count, "rule")), which stay:")
+            "\(options.config) does not take the place of \(counted(adoption.staying.count, "rule")), which stay:")
         StandardError.write(adoption.staying.map { "  \($0.command)" })
     }
 
@@ -71,7 +71,7 @@ struct ImportCommand: AsyncParsableCommand {
         guard legacy.originals.isEmpty, legacy.leftovers.isEmpty else {
             guard !nft.originals.isEmpty else { return legacy.text }
             return legacy.text
-                + "\n# \(HumanText.count(nft.originals.count, "more rule")) in nf_tables, made by iptables (nf_tables). To see them as a file:\n"
+                + "\n# \(counted(nft.originals.count, "more rule")) in nf_tables, made by iptables (nf_tables). To see them as a file:\n"
                 + "#     iptables-nft-save > rules && ip6tables-nft-save >> rules && fwmarkctl import --from rules\n"
         }
         return

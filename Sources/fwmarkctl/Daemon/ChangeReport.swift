@@ -38,7 +38,7 @@ struct ChangeReport {
 
     /// `3 changes: 1 chain and 2 rules added`, without a full stop.
     var summary: String {
-        var text = HumanText.count(count, "change")
+        var text = counted(count, "change")
         guard changes.count == count else {
             return text + (isApplied ? " made" : " to make") + ", of which the first \(changes.count) are shown"
         }
@@ -49,7 +49,7 @@ struct ChangeReport {
         ]
         let counts = changes.reduce(into: [ChangeKind: Int]()) { $0[$1.kind, default: 0] += 1 }
         let parts = verbs.compactMap { verb in
-            counts[verb.kind].map { "\(HumanText.count($0, verb.noun)) \(isApplied ? verb.done : verb.toDo)" }
+            counts[verb.kind].map { "\(counted($0, verb.noun)) \(isApplied ? verb.done : verb.toDo)" }
         }
         if !parts.isEmpty { text += ": " + parts.joined(separator: ", ") }
         return text

@@ -4,9 +4,6 @@ import Glibc
 
 /// Numbers and times as people read them.
 enum HumanText {
-    /// `1 rule`, `2 rules`.
-    static func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
-
     /// A number of bytes with a binary unit: `512 B`, `1.2 KiB`.
     static func bytes(_ number: UInt64) -> String { bytes(Double(number)) }
 

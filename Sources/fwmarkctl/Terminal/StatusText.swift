@@ -110,11 +110,11 @@ struct StatusText {
         for table in status.tables {
             lines += labelled(
                 "kernel", style.bold,
-                "\(table.family) \(table.table): \(HumanText.count(table.rules, "rule")) in "
-                    + "\(HumanText.count(table.chains, "chain")), beside \(HumanText.count(table.foreignRules, "rule")) of others")
+                "\(table.family) \(table.table): \(counted(table.rules, "rule")) in "
+                    + "\(counted(table.chains, "chain")), beside \(counted(table.foreignRules, "rule")) of others")
         }
         if let last = status.lastReconcile {
-            let result = last.error.map { "failed: \($0)" } ?? HumanText.count(last.changes, "change")
+            let result = last.error.map { "failed: \($0)" } ?? counted(last.changes, "change")
             let attempts = last.attempts > 1 ? " after \(last.attempts) attempts" : ""
             lines += labelled(
                 "change", style.bold,
@@ -150,7 +150,7 @@ struct StatusText {
         let text: String
         switch status.state {
         case .inSync: return ""
-        case .starting: return "the first comparison is under way"
+        case .starting: return "the first comparison is under way, or waits for the xtables lock"
         case .drifted: text = "the kernel differs from the file; see fwmarkctl plan"
         case .degraded: text = "the rules are those of the last good configuration; see fwmarkctl check"
         case .failed: text = "the kernel does not have what the file asks for"
