@@ -33,7 +33,8 @@ extension Keeper {
         for warning in outcome.warnings { log.warning("\(printable(warning))") }
         if isRepair, wasProven {
             record(
-                .repaired, "\(counted(count, "change")) made in \(took.milliseconds) ms", lines: lines(outcome.changes), changeCount: count)
+                .repaired, "\(counted(count, "change")) made in \(took.milliseconds) ms", lines: lines(outcome.changes),
+                changeCount: count)
         } else if !wasProven || [.boot, .reload, .request].contains(trigger) {
             record(
                 .applied,
