@@ -37,7 +37,7 @@ package enum JSON {
             return escaped(Array(try encoder.encode(message)))
         } catch {
             // Messages consist of strings, whole numbers and finite fractions, none of which JSON lacks words for.
-            preconditionFailure("a message that is no JSON: \(error)")
+            preconditionFailure("invalid JSON: \(error)")
         }
     }
 

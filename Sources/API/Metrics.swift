@@ -37,7 +37,7 @@ package struct Metrics: Sendable, Hashable {
     package private(set) var lockTimeouts: UInt64 = 0
     /// How often the file was read again and refused.
     package private(set) var refusedReloads: UInt64 = 0
-    /// Whether the file was found right when it was last read.
+    /// Whether the file was valid when it was last read.
     package private(set) var isLastReloadGood = true
     /// How often another program undid a repair within ten seconds.
     package private(set) var undoneRepairs: UInt64 = 0

@@ -40,7 +40,7 @@ package struct PrometheusText {
             "fwmarkd_config_fallback", .gauge, "Whether the last good configuration is in force in place of the file.",
             configuration.fallback ? 1 : 0)
         single(
-            "fwmarkd_config_last_reload_successful", .gauge, "Whether the file was found right when it was last read.",
+            "fwmarkd_config_last_reload_successful", .gauge, "Whether the file was valid when it was last read.",
             metrics.isLastReloadGood && !configuration.fallback ? 1 : 0)
         single(
             "fwmarkd_config_refused_reloads_total", .counter, "How often the file was read again and refused.",

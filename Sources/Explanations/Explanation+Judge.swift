@@ -29,7 +29,7 @@ extension Explanation {
             else { continue }
             notes.append(
                 "\(id.family.command) -t \(table): no jump into \(jump.jump.target.chain?.text ?? "our chains") is in \(hook.chain); "
-                    + "no packet comes to its rules")
+                    + "no packet reaches its rules")
         }
     }
 

@@ -50,7 +50,7 @@ package struct AdoptionProof: Sendable {
             switch Equivalence.compare(id, at: hook, before: before, after: after, removed: gone, most: 64) {
             case .equal: return
             case .tooMany:
-                throw Refusal(table: id, reason: "there are too many kinds of packets to look at in \(hook.chain)", inTheWay: [])
+                throw Refusal(table: id, reason: "too many kinds of packets to compare in \(hook.chain)", inTheWay: [])
             case .different(let differences):
                 if let blocked = differences.first(where: { !$0.inTheWay.isEmpty || $0.removed.isEmpty }) {
                     throw Refusal(table: id, reason: blocked.sentence, inTheWay: blocked.inTheWay.map { FoundRule($0, id) })

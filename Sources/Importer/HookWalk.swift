@@ -71,7 +71,7 @@ struct HookWalk {
             frame.index += 1
             let own = Region(found.rule.match, family)
             guard let region = frame.region.intersection(own) else {
-                unreached.append((found, "no packet comes here: the rules on the way ask for others"))
+                unreached.append((found, "no packet gets here: the rules on the way match others"))
                 frames.append(frame)
                 continue
             }

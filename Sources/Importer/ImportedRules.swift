@@ -160,7 +160,7 @@ private struct Sorted {
     private mutating func addUnwalked(_ chains: [FoundChain], _ id: TableID, isWalked: Bool) {
         guard !isWalked else { return }
         rest += chains.filter { $0.name != .hold }.flatMap(\.rules).map {
-            ($0, "no hook of \(id.table) is in the text, so no packet comes to it")
+            ($0, "no hook of \(id.table) is in the text, so no packet reaches it")
         }
     }
 }

@@ -91,7 +91,7 @@ struct MarkSorting {
 
     private static func candidate(_ item: HookWalk.Item, _ hook: Hook) -> Result<MarkCandidate, Reason> {
         guard case .mark(let operation) = item.rule.rule.target else { return .failure(Reason.ofTarget(item.rule.rule.target)) }
-        if let unclear = item.region.unclear { return .failure(Reason("a service has no words for \(unclear)")) }
+        if let unclear = item.region.unclear { return .failure(Reason("a service cannot express \(unclear)")) }
         guard let mark = operation.settingMark else { return .failure(Reason("it does more to the mark than setting bits")) }
         if hook == .forward || hook == .postrouting {
             return .failure(Reason("services mark in PREROUTING, INPUT and OUTPUT alone"))
@@ -141,7 +141,7 @@ struct MarkSorting {
                 }
                 sorting.leave(
                     earlier,
-                    because: "a later rule gives some of its packets another mark, in a way that services have no words for")
+                    because: "a later rule gives some of its packets another mark, in a way that services cannot express")
             }
         }
         for index in sorting.candidates.keys { sorting.leave(index, because: "too many rules change the marks of one another") }
@@ -203,7 +203,7 @@ struct Reason: Error, Hashable {
     static func ofTarget(_ target: Target) -> Reason {
         switch target {
         case .connectionMark: Reason("services do not touch the connection's mark (CONNMARK)")
-        case .other(let other): Reason("a configuration has no words for -j \(printable(other.name))")
+        case .other(let other): Reason("a configuration cannot express -j \(printable(other.name))")
         default: Reason("it sets no mark")
         }
     }

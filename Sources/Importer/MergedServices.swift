@@ -81,7 +81,7 @@ struct MergedServices {
 }
 
 extension Selection where Element: Dimension {
-    /// What is in one of the two; nil where one list has no words for it.
+    /// What is in one of the two; nil where one list cannot express it.
     func union(_ other: Selection) -> Selection? {
         if self == other { return self }
         if included.isEmpty || other.included.isEmpty {

@@ -21,7 +21,7 @@ struct Region: Sendable, Hashable {
     var mark: MarkMatch?
     /// The mark that their connections bear; nil: any.
     var connectionMark: MarkMatch?
-    /// What of the rule a configuration has no words for, as iptables prints it; nil: the region is exact.
+    /// What of the rule a configuration cannot express, as iptables prints it; nil: the region is exact.
     var unclear: String?
 
     var isExact: Bool { unclear == nil }

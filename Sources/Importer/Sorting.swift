@@ -37,7 +37,7 @@ struct Sorting<Kind: Candidate> {
                 candidates[index] = candidate
             case .nothing: overridden.insert(index)
             case .inexpressible:
-                reasons[index] = "an earlier rule takes out some of its packets in a way that \(entries) have no words for"
+                reasons[index] = "an earlier rule takes out some of its packets in a way that \(entries) cannot express"
             }
         case .failure(let reason): reasons[index] = reason.text
         }

@@ -50,26 +50,26 @@ struct TranslationSorting {
         switch item.rule.rule.target {
         case .masquerade(let options):
             guard options == TranslationOptions() || options == TranslationOptions(isFullyRandom: true) else {
-                return .failure(Reason("a masquerade has no words for the ports to use"))
+                return .failure(Reason("a masquerade cannot express the ports to use"))
             }
             to = .masquerade
             isRandom = options.isFullyRandom
         case .sourceNAT(let range):
             guard range.options == TranslationOptions() || range.options == TranslationOptions(isFullyRandom: true) else {
-                return .failure(Reason("a masquerade has no words for the ports to use"))
+                return .failure(Reason("a masquerade cannot express the ports to use"))
             }
             to = .addresses(range.first, range.last)
             isRandom = range.options.isFullyRandom
         case .accept: to = .unchanged
         case .returnToCaller where effect.contains(.ends): to = .unchanged
-        case .other(let other): return .failure(Reason("a configuration has no words for -j \(printable(other.name))"))
+        case .other(let other): return .failure(Reason("a configuration cannot express -j \(printable(other.name))"))
         default: return .failure(Reason("it translates no source"))
         }
-        if let unclear = item.region.unclear { return .failure(Reason("a masquerade has no words for \(unclear)")) }
+        if let unclear = item.region.unclear { return .failure(Reason("a masquerade cannot express \(unclear)")) }
         if !item.region.inInterfaces.isEmpty { return .failure(Reason("a masquerade has no incoming interface (-i)")) }
         if !item.region.macs.isEmpty { return .failure(Reason("a masquerade has no MAC addresses")) }
         if let transport = item.region.transport, TransportProtocol(number: transport) == nil {
-            return .failure(Reason("a masquerade has no words for the protocol \(ProtocolMatch(transport).name) (-p)"))
+            return .failure(Reason("a masquerade cannot express the protocol \(ProtocolMatch(transport).name) (-p)"))
         }
         return .success(TranslationCandidate(rule: item.rule, to: to, isRandom: isRandom, region: item.region))
     }

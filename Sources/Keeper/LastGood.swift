@@ -59,7 +59,7 @@ package struct LastGood: Sendable {
             throw error.isMissing ? Failure("there is no \(path) yet", isMissing: true) : Failure(error.description)
         }
         guard let contents = try? JSON.decode(Contents.self, from: bytes) else {
-            throw Failure("\(path) is damaged: it does not hold what fwmarkd wrote; the next good reload writes it anew")
+            throw Failure("\(path) is damaged: it does not hold what fwmarkd wrote; the next successful reload writes a new one")
         }
         guard contents.format == LastGood.format else {
             throw Failure("\(path) has the format \(contents.format), and this version knows \(LastGood.format)")
@@ -72,7 +72,7 @@ package struct LastGood: Sendable {
             throw Failure("\(path) holds a configuration that this version refuses: \(error)")
         }
         guard loaded.filesSHA256 == contents.sha256 else {
-            throw Failure("\(path) is damaged: its digest does not fit its contents; the next good reload writes it anew")
+            throw Failure("\(path) is damaged: its digest does not match its contents; the next successful reload writes a new one")
         }
         return loaded
     }

@@ -35,7 +35,7 @@ struct EntryDecoder: ~Copyable {
 
     // MARK: - The head
 
-    /// What a head asks for that `RuleMatch` has no words for becomes a condition of these names.
+    /// What a head asks for that `RuleMatch` cannot express becomes a condition of these names.
     private func decodeHead(_ entry: EntryReader, _ match: inout RuleMatch) {
         let layout = entry.layout
         func keep(_ name: String, _ ranges: [Range<Int>]) {

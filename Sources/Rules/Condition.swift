@@ -25,7 +25,7 @@ package enum Condition: Sendable, Hashable {
     case other(ExtensionBytes)
 }
 
-/// A match or target that we have no words for.
+/// A match or target that we cannot express.
 package struct ExtensionBytes: Sendable, Hashable {
     /// Its name in the kernel: `policy`, `hashlimit`, `TPROXY`.
     package let name: String

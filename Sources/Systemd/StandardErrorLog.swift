@@ -24,7 +24,7 @@ package struct StandardErrorLog: LogHandler {
     /// The one ring to standard error.
     package static let ring = LogRing(descriptor: STDERR_FILENO) { count in
         let log = StandardErrorLog(isJournal: journalReadsStandardError())
-        return Array(log.line(.warning, "\(count) lines of the log were dropped here: nothing read it").utf8)
+        return Array(log.line(.warning, "\(count) lines of the log were dropped here because nothing read it").utf8)
     }
 
     /// The metadata that names the kind of event a message is about: a field of its own in the journal, and not in the text.

@@ -22,11 +22,11 @@ struct AuditWatch: Service {
         await cancelWhenGracefulShutdown {
             do {
                 let descriptor = try open()
-                log.info("the kernel's audit is heard: while it is on, drift events name the writer")
+                log.info("listening to the kernel's audit log: while it is on, drift events name the writer")
                 await whenHeard(true)
                 try await hear(descriptor)
             } catch {
-                log.debug("the kernel's audit is not heard: \(error)")
+                log.debug("not listening to the kernel's audit log: \(error)")
             }
             await whenHeard(false)
             // A service that ends would end the daemon.

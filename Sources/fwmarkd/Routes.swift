@@ -65,11 +65,11 @@ struct Routes: HTTPResponder {
         if case .network(let names) = door, resource != .metrics, !names.contains(request.head.authority ?? "") {
             throw Problem(
                 type: "urn:fwmarkd:problem:host", title: "Misdirected Request", status: 421,
-                detail: "the Host of the request is none of this machine's names; use its address, localhost or its host name")
+                detail: "the request's Host is not a name of this machine; use its address, localhost or its host name")
         }
         guard let resource else {
             throw Problem(
-                title: "Not Found", status: 404, detail: "nothing is here; \(Endpoint.description) lists everything that there is")
+                title: "Not Found", status: 404, detail: "no such resource; \(Endpoint.description) lists all")
         }
         guard resource.methods.contains(request.method) else {
             let allowed = resource.methods.map(\.rawValue).joined(separator: ", ")
@@ -98,7 +98,7 @@ struct Routes: HTTPResponder {
             guard door.mayAct else {
                 throw Problem(
                     title: "Forbidden", status: 403,
-                    detail: "this is for reading; \(Endpoint.controlSocket) takes what changes something")
+                    detail: "this socket is for reading; changes go to \(Endpoint.controlSocket)")
             }
             let result = resource == .reload ? await responses.reload() : await responses.reconcile()
             return Response(json: ByteBuffer(bytes: JSON.encode(try result.get())))
@@ -122,7 +122,7 @@ struct Routes: HTTPResponder {
     private func response(_ shared: SharedBody) throws -> Response {
         guard let reading = responses.unread.begin(shared) else {
             responses.board.countRefusedRequest()
-            throw Problem.busy("too many answers are not read yet; ask again in a few seconds")
+            throw Problem.busy("too many responses are still unread; ask again in a few seconds")
         }
         let body = ResponseBody(contentLength: shared.bytes.readableBytes) { writer in
             var rest = shared.bytes

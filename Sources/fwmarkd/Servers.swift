@@ -146,5 +146,5 @@ private func text(_ address: ListenAddress) -> String {
 
 /// The socket or its directory was deleted.
 struct SocketLost: Error, CustomStringConvertible {
-    var description: String { "the socket was deleted; it is made again" }
+    var description: String { "the socket was deleted and is made again" }
 }

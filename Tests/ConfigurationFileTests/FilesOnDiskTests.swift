@@ -20,8 +20,10 @@ struct FilesOnDiskTests {
         Step(testDescription: "the file is replaced by one of the same length and time", isChange: true) { directory in
             let (old, new) = (directory + "/fwmarkd.yaml", directory + "/new")
             try "services: [ ]".write(toFile: new, atomically: false, encoding: .utf8)
-            let time = try #require(try FileManager.default.attributesOfItem(atPath: old)[.modificationDate])
-            try FileManager.default.setAttributes([.modificationDate: time], ofItemAtPath: new)
+            // To the nanosecond, as cp -p does it.
+            var status = stat()
+            #expect(stat(old, &status) == 0)
+            #expect(utimensat(AT_FDCWD, new, [status.st_atim, status.st_mtim], 0) == 0)
             #expect(rename(new, old) == 0)
         },
         Step(testDescription: "the file is removed", isChange: true) { #expect(unlink($0 + "/fwmarkd.yaml") == 0) },

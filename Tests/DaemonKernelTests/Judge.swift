@@ -77,7 +77,8 @@ extension Daemon {
             var status = stat()
             return stat(path, &status) == 0 ? " ino:" + String(status.st_ino, radix: 16) + " " : nil
         }
-        let deadline = ContinuousClock.now + .seconds(10)
+        // Far less than the five seconds after which the daemon looks by itself.
+        let deadline = ContinuousClock.now + .seconds(2.5)
         let info = "/proc/\(program.process)/fdinfo"
         while true {
             let watches = try FileManager.default.contentsOfDirectory(atPath: info)

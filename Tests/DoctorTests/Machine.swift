@@ -162,7 +162,7 @@ func rule(
     return Rule(match, target: target)
 }
 
-/// A target or match that the program has no words for.
+/// A target or match that the program cannot express.
 func other(_ name: String) -> ExtensionBytes { ExtensionBytes(name: name, revision: 0, bytes: []) }
 
 func chain(_ name: String) -> ChainName { ChainName(bytes: name.utf8) }

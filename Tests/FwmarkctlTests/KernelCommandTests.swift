@@ -83,7 +83,7 @@ struct KernelCommandTests {
             let remove = try run("remove")
             #expect(remove.status == 0)
             #expect(remove.output.contains("rules removed, 4 chains removed, in "))
-            #expect(try run("remove").output == "nothing to do: the kernel has no rules of fwmarkd's\n")
+            #expect(try run("remove").output == "nothing to do: the kernel has no rules of fwmarkd\n")
             #expect(try saved() == before)
         }
     }

@@ -244,7 +244,7 @@ struct EntryCodecTests {
         }
     }
 
-    @Test("A rule that the kernel has no words for is named before anything is committed")
+    @Test("A rule that the kernel cannot express is named before anything is committed")
     func preflight() async throws {
         try await NetworkNamespace.run { _ in
             #expect(try KernelTables().missingExtensions(for: [Chain(.mark, kinds.map(\.2))], .ipv4) == [])

@@ -138,6 +138,29 @@ struct DispatchTreeTests {
         #expect(plan.ruleset.ruleCount <= 5000 * 6 / 5)
     }
 
+    @Test("A way with ports of a later one is a jump, so that the packet meets both: the example at the head of PortTree")
+    func overlappingPorts() throws {
+        let address = Address(ipv4: 0xcb00_710a)
+        func service(_ name: String, _ mark: String, _ ports: PortRange) throws -> Service {
+            Service(
+                name: name, mark: try Mark(parsing: mark), addresses: Selection([Prefix(address)]), traffic: Traffic(tcp: [ports]))
+        }
+        let narrow = try (1...40 as ClosedRange<UInt16>).map { try service("s\($0)", "0x100/0xff00", PortRange(5000 + $0)) }
+        let services = narrow + [try service("wide", "0x1/0xff", PortRange(5000, 6000))]
+        let plan = Planner.plan(for: Configuration(services: services))
+        let walk = PacketWalk(plan)
+        let chains = try #require(plan.ruleset.tables[TableID(.ipv4, .mangle)])
+        let root = try #require(chains.first { $0.name.text.contains("-p-") })
+        let found = root.rules.map { rule in
+            rule.iptablesSyntax.split(separator: "--dport ").last.map { $0.split(separator: " ").prefix(2).joined(separator: " ") }
+        }
+        #expect(found == ["5000:6000 -j", "5008:5023 -g", "5024:5039 -g", "5040 -m"])
+        for port in 4999...6001 as ClosedRange<UInt16> {
+            let wanted: UInt32 = (5000...6000 ~= port ? 0x1 : 0) | (5001...5040 ~= port ? 0x100 : 0)
+            #expect(walk.judge(packet(to: address, port)).mark.value == wanted, "port \(port)")
+        }
+    }
+
     @Test("Services of one address with scattered ports are led to by all of their ports")
     func scatteredPorts() throws {
         let address = Address(ipv4: 0xcb00_710a)

@@ -6,7 +6,7 @@ import Reconciler
 struct ApplyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "apply",
-        abstract: "Bring the kernel's rules to the file once, without the daemon.",
+        abstract: "Apply the file once, without the daemon.",
         discussion: """
             Works under the xtables lock like the daemon, and so beside it. A daemon that works from another state of the file \
             will undo what was applied; `fwmarkctl reload` is the command then.

@@ -19,7 +19,7 @@ struct EventsCommand: AsyncParsableCommand {
     @OptionGroup var options: GlobalOptions
     @OptionGroup var output: JSONOption
 
-    @Flag(name: .shortAndLong, help: "Go on with events as they happen.")
+    @Flag(name: .shortAndLong, help: "Keep printing events as they happen.")
     var follow = false
 
     func run() async throws {

@@ -13,7 +13,7 @@ import XTables
 struct ImportCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "import",
-        abstract: "Print the marking and translating rules that are there as a configuration file.",
+        abstract: "Print the marking and translating rules in the kernel as a configuration file.",
         discussion: """
             MARK rules of mangle become services or FTP entries, MASQUERADE and SNAT rules of nat POSTROUTING become masquerades. \
             Applied in place of those rules, the file changes no packet. Rules that it cannot take the place of are listed as \

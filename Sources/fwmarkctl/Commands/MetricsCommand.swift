@@ -49,7 +49,7 @@ struct MetricsCommand: AsyncParsableCommand {
             examination.count($0, .problem)
         }
         family("fwmarkd_doctor_warnings", "Findings that may be intended, by check.") { examination.count($0, .warning) }
-        family("fwmarkd_doctor_not_run", "Whether the check could not run, or not to its end.") { name in
+        family("fwmarkd_doctor_not_run", "Whether the check could not run, or did not finish.") { name in
             examination.notRun.contains { $0.check == name } ? 1 : 0
         }
         return lines.joined(separator: "\n") + "\n"

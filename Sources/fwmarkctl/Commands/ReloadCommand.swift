@@ -5,7 +5,7 @@ import ArgumentParser
 struct ReloadCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "reload",
-        abstract: "Have the daemon read the file again and bring the kernel to it.",
+        abstract: "Have the daemon read the file again and apply it.",
         discussion: """
             Waits until it is done and prints what changed. A file with errors changes nothing: every error is printed.
 

@@ -9,7 +9,7 @@ import Rules
 struct RemoveCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "remove",
-        abstract: "Take every rule and chain of fwmarkd's out of the kernel.",
+        abstract: "Remove all rules and chains of fwmarkd from the kernel.",
         discussion: """
             What is not fwmarkd's stays as it is. A daemon that is running would put everything back, so the command refuses to \
             begin while one answers; stop it first. With --force it goes on all the same: the rules are gone until the daemon \
@@ -26,7 +26,7 @@ struct RemoveCommand: AsyncParsableCommand {
     @OptionGroup var options: GlobalOptions
     @OptionGroup var output: JSONOption
 
-    @Flag(help: "Remove although the daemon is running.")
+    @Flag(help: "Remove even if the daemon is running.")
     var force = false
 
     func run() async throws {
@@ -46,6 +46,6 @@ struct RemoveCommand: AsyncParsableCommand {
                 throw Failure("\(error)")
             }
         }
-        try result.print(options, asJSON: output.json, nothing: "nothing to do: the kernel has no rules of fwmarkd's")
+        try result.print(options, asJSON: output.json, nothing: "nothing to do: the kernel has no rules of fwmarkd")
     }
 }

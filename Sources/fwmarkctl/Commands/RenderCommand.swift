@@ -49,10 +49,10 @@ struct RenderCommand: ParsableCommand {
     @Option(help: "The tool to write for.")
     var format = Format.iptablesSave
 
-    @Option(help: "The one family that is wanted; both otherwise.")
+    @Option(help: "Only this family; default: both.")
     var family: Family?
 
-    @Option(help: ArgumentHelp("The one service that is wanted (not with iptables-save and commands).", valueName: "name"))
+    @Option(help: ArgumentHelp("Only this service (not with iptables-save and commands).", valueName: "name"))
     var service: String?
 
     func validate() throws {

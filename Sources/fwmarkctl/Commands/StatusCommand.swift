@@ -8,7 +8,7 @@ struct StatusCommand: AsyncParsableCommand {
         commandName: "status",
         abstract: "Show the daemon's state and what each service has seen.",
         discussion: """
-            With --watch the picture is drawn again every second, with packets and bytes per second, until it is interrupted. \
+            With --watch the status is refreshed every second, with packets and bytes per second, until it is interrupted. \
             Where there is more than fits on the terminal, the busiest services come first and pages turn by themselves.
 
             With --host the directors at these URLs (their http-listen) are shown as one table, and what differs between their \
@@ -24,7 +24,7 @@ struct StatusCommand: AsyncParsableCommand {
     @OptionGroup var options: GlobalOptions
     @OptionGroup var output: JSONOption
 
-    @Flag(name: .shortAndLong, help: "Go on, every second, with rates.")
+    @Flag(name: .shortAndLong, help: "Refresh every second and show rates.")
     var watch = false
 
     @Option(

@@ -130,7 +130,7 @@ struct DaemonClient {
                 }
             }
         }
-        guard isWhole else { throw Failure(.notRunning, "fwmarkd closed \(path) before its answer was whole") }
+        guard isWhole else { throw Failure(.notRunning, "fwmarkd closed \(path) in the middle of its answer") }
     }
 
     private func connect() async throws -> Connection {

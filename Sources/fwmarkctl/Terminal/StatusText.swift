@@ -64,7 +64,7 @@ struct StatusText {
         if let reason = status.ipvsError { lines += labelled("ipvs", style.yellow, reason) }
         let servers = status.servers.filter { !$0.isListening }
         lines += notes(
-            servers.map { "no answers on \($0.address): \($0.error ?? "not listening")" }, "warning", style.yellow)
+            servers.map { "not listening on \($0.address)" + ($0.error.map { ": \($0)" } ?? "") }, "warning", style.yellow)
         lines += notes(
             status.services.flatMap { service in service.warnings.map { "\(service.name): \($0)" } }, "warning", style.yellow)
         if let error = status.lastError {
