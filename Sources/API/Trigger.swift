@@ -9,9 +9,9 @@ package enum Trigger: String, Codable, Sendable, Hashable, CaseIterable {
     case request
     /// `check-interval`.
     case check
-    /// Another program took the xtables lock, or the lock's file had to be watched anew.
+    /// Another program took the xtables lock, or the lock's file had to be watched again.
     case lock
-    /// The kernel's audit told of a table that was replaced.
+    /// The kernel's audit log named a table that was replaced.
     case audit
     /// An attempt before failed.
     case retry

@@ -4,7 +4,7 @@ import SystemCalls
 extension ConfigurationDecoder {
     /// Reads a file as two parts at once, the second one in a thread of its own.
     ///
-    /// - Returns: what both say; nil where the file cannot be read in parts, or has errors: these are told by reading it whole.
+    /// - Returns: what both say; nil where the file cannot be read in parts, or has errors: these are found by reading it whole.
     static func decodeInTwo(
         _ bytes: UnsafeBufferPointer<UInt8>, at cut: EntryCut, isASCII: Bool, _ begun: ConfigurationDraft
     ) -> ConfigurationDraft? {

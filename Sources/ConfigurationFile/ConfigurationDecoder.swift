@@ -162,7 +162,7 @@ struct ConfigurationDecoder: ~Copyable {
             isExclusion ? exclusions.refusal("\(tag)\(value)") : "a tag (\(tag)); tags are not part of the language")
     }
 
-    /// Whether values that begin with "!" may be where something was read, as far as the way to it tells.
+    /// Whether values that begin with "!" may be where something was read, as far as the way to it says.
     private var exclusionsHere: Exclusions {
         let keys = draft.errors.path.compactMap { if case .key(let key) = $0 { "\(key)" } else { nil } }
         switch keys.last {

@@ -15,7 +15,7 @@ package struct ConfigurationText: Sendable, Hashable {
 extension ConfigurationText {
     /// What keeps the bytes from being a text that can be read at all.
     ///
-    /// Characters that YAML does not allow are looked for here and not left to libyaml, which tells no line for them. With them go
+    /// Characters that YAML does not allow are looked for here and not left to libyaml, which gives no line for them. With them go
     /// those that libyaml takes for the end of a line and no editor does, so that line numbers are those of editors.
     ///
     /// - Returns: whether all is ASCII.

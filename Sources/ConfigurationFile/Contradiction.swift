@@ -5,4 +5,9 @@ package struct Contradiction: Equatable, Sendable {
     package let later: Int
     /// The first of the earlier ones that it contradicts.
     package let earlier: Int
+
+    /// The two.
+    package init(later: Int, earlier: Int) {
+        (self.later, self.earlier) = (later, earlier)
+    }
 }

@@ -65,7 +65,7 @@ struct ErrorList {
         )
     }
 
-    /// Takes back all but the first so many errors.
+    /// Keeps that many errors and takes back the others.
     mutating func truncate(to count: Int) {
         kept.removeLast(max(0, kept.count - count))
         self.count = min(self.count, count)

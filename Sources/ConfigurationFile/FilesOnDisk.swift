@@ -21,7 +21,7 @@ package struct FilesOnDisk: Sendable, Hashable {
     }
 
     /// When the latest of the files was written that is not as it was at an earlier moment, in seconds since 1970; nil if all are as
-    /// they were. A file that has gone since is told by nothing but its absence: then `now` is the answer.
+    /// they were. A file that has gone since shows by its absence alone: then the result is `now`.
     package func change(since earlier: FilesOnDisk, now: Double) -> Double? {
         guard stamps != earlier.stamps else { return nil }
         return stamps.filter { earlier.stamps[$0.key] != $0.value }.map(\.value.modified).max() ?? now

@@ -26,7 +26,7 @@ struct ScalarText {
         return ScalarText(bytes: UnsafeBufferPointer(rebasing: rest))
     }
 
-    /// A number without sign and without a leading zero, up to so many digits.
+    /// A number without sign and without a leading zero, of up to that many digits.
     private static func decimal(_ digits: Slice<UnsafeBufferPointer<UInt8>>, most: Int) -> UInt32? {
         guard (1...most).contains(digits.count) else { return nil }
         if digits.count > 1, digits.first == UInt8(ascii: "0") { return nil }

@@ -15,7 +15,7 @@ struct TextLines {
     /// How many lines end in this part of the text.
     func count(_ part: Range<Int>) -> Int { bytes[part].count { $0 == UInt8(ascii: "\n") } }
 
-    /// Whether the line is part of what began before it, as far as its first character tells; never the first line.
+    /// Whether the line is part of what began before it, as far as its first character says; never the first line.
     func isWithin(_ line: Int) -> Bool { line > 0 && line < bytes.count && " #-\n\r".utf8.contains(bytes[line]) }
 
     /// Whether the line begins with the key.

@@ -40,7 +40,7 @@ struct Words<Key: Word> {
         return nil
     }
 
-    /// What is told of an unknown word.
+    /// What is said about an unknown word.
     static func explain(unknown text: String) -> String {
         if let reason = removedWords[text], Key.self == SettingWord.self { return reason }
         if let index = nearest(text, Key.words) { return "unknown key; the nearest known one is \(Key.words[index])" }

@@ -53,7 +53,7 @@ struct YAMLEvents: ~Copyable {
 
     /// Reads the next event in place of the current one.
     ///
-    /// - Returns: false if there is none: `syntaxError` tells why.
+    /// - Returns: false if there is none: `syntaxError` says why.
     mutating func advance() -> Bool {
         guard !hasEnded else { return false }
         yaml_event_delete(event)

@@ -127,7 +127,7 @@ struct MarkSorting {
         }
     }
 
-    /// Takes later marks off earlier ones; where that has no words the earlier one stays.
+    /// Takes later marks off earlier ones; where that cannot be expressed the earlier one stays.
     private mutating func leaveOutOverridden(_ observers: [Int]) {
         for _ in 0..<64 {
             let order = sorting.candidates.keys.sorted()

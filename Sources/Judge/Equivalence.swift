@@ -123,7 +123,7 @@ package struct Equivalence {
         return nil
     }
 
-    /// Divides a region by a number, in halves, until no rule tells the numbers of a part apart.
+    /// Divides a region by a number, in halves, until no rule distinguishes the numbers of a part.
     private mutating func divide(_ region: Region, _ field: PacketField, _ waiting: inout [Region]) {
         let maximum = field.maximum(family)
         var parts: [(region: Region, lower: UInt128, upper: UInt128)] = [(region, 0, maximum)]

@@ -19,7 +19,7 @@ package import Rules
 package struct Judge: Sendable {
     let tables: [TableID: CompiledTable]
 
-    /// A judge of these tables, built-in chains with their policies. A table or chain that is not there is an empty one.
+    /// A judge of these tables, built-in chains with their policies. A missing table or chain is an empty one.
     package init(tables: [TableID: [Chain]]) {
         self.tables = tables.mapValues { CompiledTable($0) }
     }

@@ -137,7 +137,7 @@ struct Remaining {
 }
 
 extension Rule {
-    /// The match, with conditions that have a memory or throw dice told apart from equal ones of other rules.
+    /// The match, with conditions that have a memory or throw dice distinguished from equal ones of other rules.
     fileprivate func withOwnAnswers(_ place: @autoclosure () -> String) -> RuleMatch {
         let names: Set<String> = [
             "limit", "hashlimit", "statistic", "recent", "quota", "quota2", "connlimit", "rateest", "nth", "random", "time",

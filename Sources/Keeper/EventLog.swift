@@ -52,7 +52,7 @@ struct EventLog: Sendable {
         case events(ArraySlice<StoredEvent>)
         /// Nothing yet.
         case none
-        /// The next is not kept any more: so many are missed.
+        /// The next is no longer kept: that many are missed.
         case missed(UInt64)
     }
 

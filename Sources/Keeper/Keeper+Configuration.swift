@@ -65,7 +65,7 @@ extension Keeper {
         return errors.errors
     }
 
-    /// A configuration that was read again and that the kernel does not take, for ever or for now: the one before stays in force.
+    /// A configuration that was read again and that the kernel does not take, forever or for now: the one before stays in force.
     func refuse(_ loaded: LoadedConfiguration, _ error: ReconcileError, _ took: Duration) -> Problem {
         let isForEver = error.isRefusal
         if isForEver { state.refused(at: clock.now) } else { state.reloadFailed(isBusy: error.isBusy, at: clock.now) }

@@ -131,7 +131,7 @@ extension Keeper {
         }
     }
 
-    /// Tells the service manager: the state in a line, and once the rules are in the kernel and the servers have tried to listen,
+    /// Sends the service manager the state in a line, and once the rules are in the kernel and the servers have tried to listen,
     /// that the daemon is ready.
     func announce() {
         guard state.life == .running else { return }

@@ -99,7 +99,7 @@ extension Keeper {
         }
     }
 
-    /// Compares without the lock, so that looking disturbs nobody and gives no hint of its own.
+    /// Compares without the lock, so that looking disturbs no other program and gives no hint of its own.
     func compare(_ trigger: Trigger) {
         let (start, costBefore) = (clock.now, processorTime())
         do throws(NetfilterError) {

@@ -51,7 +51,7 @@ package actor Keeper<Store: RuleStore, Time: Clock> where Time.Duration == Durat
     var reportedDrift = Changes()
     /// The error that was reported last; nil when the last attempt was good.
     var reportedError: String?
-    /// What is wrong and stays so until it is put right, by what it is about.
+    /// What is wrong and stays so until it is corrected, by what it is about.
     var warnings: [Subject: [String]] = [:]
     /// Who wrote last, as the kernel's audit tells, and when.
     var lastWriter: (writer: Event.Writer, time: Time.Instant)?
@@ -144,7 +144,7 @@ package actor Keeper<Store: RuleStore, Time: Clock> where Time.Duration == Durat
         }
     }
 
-    /// Called when another program may have written: the xtables lock was taken or let go, or had to be watched anew, or the kernel's
+    /// Called when another program may have written: the xtables lock was taken or released, or had to be watched again, or the kernel's
     /// audit tells of a table, with the writer. `isOwn`: it was the keeper that used the lock, as far as can be told.
     package func hint(_ trigger: Trigger, isOwn: Bool = false, writer: Event.Writer? = nil) {
         state.hint(trigger, isOwn: isOwn, at: clock.now)
@@ -157,7 +157,7 @@ package actor Keeper<Store: RuleStore, Time: Clock> where Time.Duration == Durat
         assumeIsolated { $0.hint(trigger, isOwn: isOwn) }
     }
 
-    /// Called when the kernel's audit begins to be heard, or is not heard any more.
+    /// Called when the kernel's audit begins to be heard, or is no longer heard.
     package func audit(isHeard: Bool) { hearsAudit = isHeard }
 
     /// Called again and again once `boot` is done: does one thing that is due.

@@ -48,7 +48,7 @@ package struct LastGood: Sendable {
 
     /// Reads it back.
     ///
-    /// - Throws: when there is none, or it is cut off or altered, or is no configuration (any more).
+    /// - Throws: when there is none, or it is cut off or altered, or is no longer a configuration.
     package func load() throws(Failure) -> LoadedConfiguration {
         let bytes: [UInt8]
         do throws(SystemError) {

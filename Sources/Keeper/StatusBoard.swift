@@ -71,7 +71,7 @@ package final class StatusBoard: Sendable {
         }
     }
 
-    /// Takes a server that is not wanted any more out of the status.
+    /// Takes a server that is no longer wanted out of the status.
     package func removeServer(_ name: String) { update { $0.status.servers.removeAll { $0.name == name } } }
 
     /// Counts a request that was refused because there were too many.

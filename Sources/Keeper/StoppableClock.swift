@@ -9,7 +9,7 @@ final class StopSign: Sendable {
     func raise() { isRaised.store(true, ordering: .releasing) }
 }
 
-/// A clock on which nobody sleeps on once the daemon is to stop: waiting for the xtables lock, and pausing between two attempts, end
+/// A clock on which no sleep goes on once the daemon is to stop: waiting for the xtables lock, and pausing between two attempts, end
 /// with that. What sleeps is alive, which `onSleep` may tell.
 struct StoppableClock<Base: Clock>: Clock where Base.Duration == Duration {
     typealias Instant = Base.Instant

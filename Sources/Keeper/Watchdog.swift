@@ -14,7 +14,7 @@ final class Watchdog<Time: Clock>: Sendable where Time.Duration == Duration {
         next = Mutex(clock.now)
     }
 
-    /// How often it is told; nil where nobody wants to know.
+    /// How often it is told; nil where it is not wanted.
     var interval: Duration? { notifier.watchdogInterval.map { $0 / 4 } }
 
     /// Tells it if it is time. Called whenever the keeper has done something, and while it waits for the xtables lock.

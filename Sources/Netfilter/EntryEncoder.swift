@@ -15,7 +15,7 @@ struct EntryEncoder: ~Copyable {
     let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: EntryEncoder.room, alignment: 16)
     /// How long the entry is.
     private(set) var count = 0
-    /// The rule whose entry it is; nil where it is of no use for the next one.
+    /// The rule whose entry it is; nil where it is useless for the next one.
     private(set) var last: Rule?
 
     /// Room for the longest entry that is made of words.

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/// A record of the kernel's audit log, as far as it tells who changed the packet filter.
+/// A record of the kernel's audit log, as far as it says who changed the packet filter.
 package struct AuditRecord: Sendable, Hashable {
     /// Which event the record belongs to: time and serial number, as the log writes them (`1700000000.123:42`). Records of one
     /// system call share it.
     package let event: String
-    /// What it tells.
+    /// What it says.
     package let contents: Contents
 
-    /// What a record tells.
+    /// What a record says.
     package enum Contents: Sendable, Hashable {
         /// Another program changed a table (`AUDIT_NETFILTER_CFG`).
         case tableChange(TableChange)

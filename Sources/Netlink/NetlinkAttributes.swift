@@ -21,7 +21,7 @@ struct NetlinkAttributes {
     /// The bytes of the first attribute of that number.
     func bytes(_ type: Int) -> ArraySlice<UInt8>? { list.first { $0.type == type }?.bytes }
 
-    /// A value in the machine's byte order; nil if the attribute is not there or too short.
+    /// A value in the machine's byte order; nil if the attribute is missing or too short.
     func value<Value: BitwiseCopyable>(_ type: Int, as: Value.Type) -> Value? {
         bytes(type).flatMap { NetlinkMessage.load(Value.self, $0, at: 0) }
     }

@@ -20,7 +20,7 @@ struct NftComparison {
         case taken
         /// Packets of the family never match.
         case never
-        /// There are no words for it.
+        /// It cannot be expressed.
         case unknown
     }
 

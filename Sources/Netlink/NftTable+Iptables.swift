@@ -5,7 +5,7 @@ extension NftTable {
     /// The tables that `iptables-nft` and `ip6tables-nft` made, as if they were tables of x_tables: for those who read, judge or
     /// import rules.
     ///
-    /// Only chains that `iptables-nft` can have made are in them. What has no words is a condition or a target `other`.
+    /// Only chains that `iptables-nft` can have made are in them. What cannot be expressed is a condition or a target `other`.
     package static func iptables(_ tables: [NftTable]) -> [TableID: [Chain]] {
         var found: [TableID: [Chain]] = [:]
         for table in tables {

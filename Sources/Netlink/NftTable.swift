@@ -3,7 +3,7 @@ package import Rules
 
 /// A table of nf_tables as packets of one family meet it, in the words of `Rules`.
 ///
-/// A table of nft's family `inet` is two of these, one a family. What there are no words for is a condition or a target
+/// A table of nft's family `inet` is two of these, one a family. What cannot be expressed is a condition or a target
 /// `other`, so nothing is taken for known that is not.
 package struct NftTable: Sendable, Hashable {
     /// The family of the packets.
@@ -59,7 +59,7 @@ package struct NftChain: Sendable, Hashable {
     }
 }
 
-/// A rule of nf_tables, as far as there are words for it.
+/// A rule of nf_tables, as far as it can be expressed.
 package struct NftRule: Sendable, Hashable {
     /// What it asks and does.
     package var rule: Rule

@@ -36,7 +36,7 @@ extension VirtualService {
         return services
     }
 
-    /// The number of a generic netlink family; nil: it is not there.
+    /// The number of a generic netlink family; nil: it does not exist.
     private static func genericFamily(_ socket: borrowing NetlinkSocket, _ name: String) throws(SystemError) -> UInt16? {
         let body = head(Int(CTRL_CMD_GETFAMILY)) + NetlinkAttributes.encode(Int(CTRL_ATTR_FAMILY_NAME), Array(name.utf8) + [0])
         do {

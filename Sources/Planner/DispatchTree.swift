@@ -5,7 +5,7 @@ import Rules
 /// addresses. docs/dispatch-tree.md has a picture.
 ///
 /// A leaf is a chain of a few rules. An inner chain sends the packet on by the next bits of its address. Where a prefix
-/// contains others that are told apart further down, its rules are in the inner chain itself: before the ways down
+/// contains others that are distinguished further down, its rules are in the inner chain itself: before the ways down
 /// if they come first in the plain order, after them if they come last. Chains are named after the bits of the addresses
 /// that lead to them and not after what else there is, so that a service more or less changes few of them.
 ///
@@ -21,16 +21,16 @@ import Rules
 ///                              -d 192.0.2.2/32 -p tcp --dport 80 -j MARK …
 ///     fwmarkd-m-c0000210-28    -d 192.0.2.16/32 -j MARK …                      bare: ports are asked for already
 struct DispatchTree {
-    /// How many address bits an inner chain tells apart at least. The kernel reads a dozen rules that follow one another
+    /// How many address bits an inner chain distinguishes at least. The kernel reads a dozen rules that follow one another
     /// in less time than it takes to enter a chain that is not in the processor's cache (docs/performance.md).
     private static let stride = 4
     /// The most ways out of an inner chain.
     private static let fanOut = 1 << stride
     /// The most different prefixes in a leaf.
     private static let leafBlocks = 16
-    /// The most rules in a leaf. Of one prefix there may be more, if they cannot be told apart by port.
+    /// The most rules in a leaf. Of one prefix there may be more, if they cannot be distinguished by port.
     static let leafRules = 16
-    /// Up to so many rules are in the chain before them instead of a chain of their own.
+    /// Up to that many rules are in the chain before them instead of a chain of their own.
     static let inlineRules = 2
 
     /// The rules of one prefix: a range of `order`.
@@ -39,7 +39,7 @@ struct DispatchTree {
         var rules: Range<Int>
     }
 
-    /// What an inner chain tells apart.
+    /// What an inner chain distinguishes.
     private struct Branch {
         /// The prefix that contains all of it.
         let prefix: Prefix
@@ -167,7 +167,7 @@ struct DispatchTree {
         for place in places { list.append(parts.rule(rules[place], isBare: isBare), owner: rules[place].owner) }
     }
 
-    /// Adds the rules of one block; told apart by port where they are many, differ in ports, and order is free.
+    /// Adds the rules of one block; distinguished by port where they are many, differ in ports, and order is free.
     private func add(block: Int, _ isBare: Bool, _ draft: inout TableDraft, _ list: inout OwnedRules) {
         let own = Array(order[blocks[block].rules])
         guard isLast == nil, own.count > DispatchTree.leafRules, !isBare, traffic(block..<block + 1) == nil else {
@@ -199,7 +199,7 @@ struct DispatchTree {
         range.count <= 1 || (range.count <= DispatchTree.leafBlocks && count(range) <= DispatchTree.leafRules)
     }
 
-    /// How more than one block are told apart. Bits are taken in groups of `stride` counted from the first, whatever the
+    /// How more than one block are distinguished. Bits are taken in groups of `stride` counted from the first, whatever the
     /// blocks are, so that branches have the same place in every tree.
     private func branch(_ range: Range<Int>) -> Branch {
         let first = blocks[range.lowerBound].prefix

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import Rules
 
-/// The rules of one protocol for one prefix that many services share, or of one service with many scattered ports, told apart by
+/// The rules of one protocol for one prefix that many services share, or of one service with many scattered ports, distinguished by
 /// destination port.
 ///
-/// As with addresses, a chain tells a few bits of a port apart. A rule is where the lowest of its ports is, and the way
+/// As with addresses, a chain distinguishes a few bits of a port. A rule is where the lowest of its ports is, and the way
 /// to it asks for all ports that rules below have, or some more where these are scattered: so each rule is there once, whatever
 /// its ports are. Where the ports of a way are also those of a rule or way after it, the packet comes back.
 ///
@@ -16,7 +16,7 @@ import Rules
 ///                   --dport 5024:5039 -g fwmarkd-p-D
 ///                   --dport 5040 -j MARK …             one rule needs no chain of its own
 struct PortTree {
-    /// How many bits of a port a chain tells apart.
+    /// How many bits of a port a chain distinguishes.
     private static let stride = 4
     /// The most rules in a leaf.
     static let leafRules = 16

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 extension Rule {
-    /// The rule as `iptables -S` prints it after the chain's name. Parts that have no words are named in brackets.
+    /// The rule as `iptables -S` prints it after the chain's name. Parts without a syntax of their own are named in brackets.
     package var iptablesSyntax: String {
         var words = match.words
         if let comment { words += ["-m comment --comment", quoted(comment)] }

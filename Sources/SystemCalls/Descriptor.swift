@@ -33,7 +33,7 @@ package struct Descriptor: ~Copyable {
         return number
     }
 
-    /// What fstat(2) tells.
+    /// What fstat(2) says.
     package func status(_ path: String) throws(SystemError) -> stat {
         var status = stat()
         try systemCall("examining \(path)") { fstat(number, &status) }

@@ -22,7 +22,7 @@ package final class LogRing: Sendable {
     private let drained: Signal
     private let write: @Sendable ([UInt8]) -> Void
 
-    /// A ring whose lines are written by `write`, which may block. `droppedLine` says that so many lines were dropped.
+    /// A ring whose lines are written by `write`, which may block. `droppedLine` says how many lines were dropped.
     package init(
         byteLimit: Int = 1 << 20, droppedLine: @escaping @Sendable (UInt64) -> [UInt8],
         write: @escaping @Sendable ([UInt8]) -> Void
@@ -87,7 +87,7 @@ package final class LogRing: Sendable {
             while Glibc.read(reading, &bytes, bytes.count) == bytes.count {}
         }
 
-        /// Waits until it is raised, that many milliseconds at most; for ever if they are negative.
+        /// Waits until it is raised, that many milliseconds at most; forever if they are negative.
         func wait(_ milliseconds: CInt) {
             var event = pollfd(fd: reading, events: Int16(POLLIN), revents: 0)
             poll(&event, 1, milliseconds)

@@ -113,7 +113,7 @@ package final class ServiceNotifier: Sendable {
 private func variable(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
 
 private func microseconds(_ duration: Duration) -> Int64 {
-    // What overflows is as good as for ever.
+    // What overflows is as good as forever.
     duration.components.seconds > 1 << 40
         ? .max : duration.components.seconds * 1_000_000 + duration.components.attoseconds / 1_000_000_000_000
 }

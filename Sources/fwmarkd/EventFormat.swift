@@ -10,7 +10,7 @@ enum EventFormat: Sendable {
     /// A line of JSON each.
     case lines
     /// Server-sent events, as browsers read them. An id is the daemon's start in milliseconds and the event's number, since
-    /// numbers begin anew with the daemon.
+    /// numbers start over with the daemon.
     case serverSent(start: UInt64)
 
     /// What the request asks for by `Accept`.

@@ -9,7 +9,7 @@ import SystemCalls
 /// Watches the xtables lock's file: a program that opens or closes it takes or releases the lock, and may have written.
 ///
 /// A hint only, and free: what programs do that skip the lock is found by the full comparison. The directory is watched as well, so
-/// that a file that is unlinked, replaced or made again is watched anew at once. Runs on the keeper's own thread, where clients
+/// that a file that is unlinked, replaced or made again is watched at once. Runs on the keeper's own thread, where clients
 /// hold nothing up.
 struct LockWatch: Service {
     let path: String
@@ -18,7 +18,7 @@ struct LockWatch: Service {
     /// The keeper's own uses of the lock.
     let uses: LockUses
     let log: Logger
-    /// Called on the keeper's thread when the lock was used, or its file had to be watched anew; by the keeper alone, or by others.
+    /// Called on the keeper's thread when the lock was used, or its file had to be watched again; by the keeper alone, or by others.
     let whenUsed: @Sendable (_ byKeeper: Bool) -> Void
 
     /// How often the watch is renewed without any event.

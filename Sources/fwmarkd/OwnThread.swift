@@ -7,7 +7,7 @@ struct OwnThread: Sendable {
     let group: MultiThreadedEventLoopGroup
     /// The thread's loop.
     let loop: any EventLoop
-    /// Runs tasks on the thread that are nobody else's.
+    /// Runs tasks on the thread that belong to the daemon alone.
     let tasks: LoopTaskExecutor
 
     init() {

@@ -17,7 +17,7 @@ struct ServerLimits: Sendable {
     /// How many open files the daemon needs beside its clients' connections.
     static let ownFiles = 64
 
-    /// Limits for a process that may have so many files open; nil: too few for a daemon.
+    /// Limits for a process that may have that many files open; nil: too few for a daemon.
     init?(openFiles: Int) {
         guard openFiles >= ServerLimits.ownFiles + 32 else { return nil }
         // Three servers.

@@ -15,6 +15,18 @@ struct MarkConflictsTests {
         }
     }
 
+    @Test("The example at the head of MarkConflicts: a thousand ports of one address, and a service that takes them all")
+    func example() throws {
+        func service(_ mark: UInt32, _ ports: PortRange) throws -> Service {
+            Service(
+                name: "s", mark: try Mark(mark), addresses: Selection([try Prefix(parsing: "203.0.113.10")]),
+                traffic: Traffic(tcp: [ports]))
+        }
+        var services = try (1...1000 as ClosedRange<UInt16>).map { try service(100 + UInt32($0), PortRange($0)) }
+        services.append(try service(7, PortRange(1, 1000)))
+        #expect(MarkConflicts.find(in: services) == [Contradiction(later: 1000, earlier: 0)])
+    }
+
     @Test("A random configuration is found to be one whose services agree, and most have several")
     func sound() {
         var random = RandomConfiguration(seed: 77)

@@ -64,6 +64,27 @@ struct JudgeTests {
         #expect(overridden.mark == .known(81))
     }
 
+    @Test("The example at the head of Judge: both ways agree on the last mark")
+    func example() throws {
+        var packet = JudgedPacket(.ipv4)
+        (packet.destination, packet.protocolNumber) = (try Address(parsing: "203.0.113.10"), 6)
+        let lvs = ChainName(bytes: "LVS".utf8)
+        let hook = Chain(
+            Hook.prerouting.chain, policy: .accept,
+            [
+                Rule(RuleMatch(conditions: [.mark(MarkMatch(value: 7, mask: .max))]), target: .drop),
+                Rule(RuleMatch(destination: try AddressMatch(parsing: "203.0.113.0/24")), target: .jump(lvs)),
+            ])
+        let ftp = RuleMatch(transport: ProtocolMatch(6), conditions: [.ports(PortMatch(.destination, [PortRange(21)]))])
+        let rules = [
+            Rule(RuleMatch(transport: ProtocolMatch(17)), target: .returnToCaller), mark(21, .max, ftp), mark(80),
+        ]
+        #expect(judge([hook, Chain(lvs, rules)], packet).mark == .known(80))
+        let without = judge([hook, Chain(lvs, Array(rules.dropLast()))], packet)
+        #expect(without.mark.doubt?.chain == lvs && without.mark.doubt?.number == 2)
+        #expect(without.verdict == .known(.accept))
+    }
+
     @Test("A connection's mark of which nothing is known makes the restored bits unknown, and no others")
     func restored() {
         var packet = JudgedPacket(.ipv4)

@@ -43,6 +43,22 @@ struct KeeperStateTests {
         #expect(next(&state, at: 5000) == .compare(.lock), "so does the hint")
     }
 
+    @Test("The example at the head of KeeperState: a script deletes a rule")
+    func example() {
+        var state = settled()
+        state.hint(.lock, at: 0)
+        #expect(next(&state, at: 0) == .wait(until: 25))
+        state.hint(.lock, at: 4)
+        #expect(next(&state, at: 4) == .wait(until: 29))
+        #expect(next(&state, at: 29) == .compare(.lock))
+        _ = state.foundDrift(.lock, cost: .zero, at: 30)
+        #expect(next(&state, at: 30) == .write(.lock))
+        state.wrote(.lock, changed: true, at: 32)
+        #expect(next(&state, at: 32) == .wait(until: 1032))
+        state.hint(.lock, isOwn: true, at: 33)
+        #expect(next(&state, at: 33) == .wait(until: 283))
+    }
+
     @Test("A boot that fails for a reason that may pass leads to running, and is tried again")
     func failedBoot() {
         var state = State(at: 0)

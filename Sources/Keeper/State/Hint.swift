@@ -11,10 +11,10 @@ struct Hint<Instant: InstantProtocol>: Sendable, Hashable where Instant.Duration
     /// How long a writer that is never quiet is waited for.
     static var patience: Duration { .milliseconds(250) }
 
-    /// When it is compared after the keeper's own use of the lock: an event of another program may have been taken for it.
+    /// When it is compared after the keeper's own use of the lock: an event of another program may have been counted as one of its own.
     static var afterOwnUse: Duration { .milliseconds(250) }
 
-    /// What told of the first.
+    /// What gave the first sign.
     let trigger: Trigger
     /// Whether all that was seen was the keeper itself.
     let isOwn: Bool

@@ -7,11 +7,11 @@ import API
 /// Example: the rules are in force, and a script deletes one of them.
 ///
 ///     0 ms     hint(.lock)             the lock was taken            next: wait until 25 ms
-///     4 ms     hint(.lock)             and let go                    next: wait until 29 ms
+///     4 ms     hint(.lock)             and released                    next: wait until 29 ms
 ///     29 ms                            quiet for 25 ms               next: compare(.lock)
 ///     30 ms    foundDrift(.lock)       settled → drifted             next: write(.lock)
 ///     32 ms    wrote(.lock, changed)   drifted → settled             next: wait until 1032 ms, for the comparison by check-interval
-///     33 ms    hint(.lock)             by our own commit             next: wait until 58 ms
+///     33 ms    hint(.lock, isOwn)      by our own commit             next: wait until 283 ms
 struct KeeperState<Instant: InstantProtocol>: Sendable where Instant.Duration == Duration {
     /// What the configuration in force says about it.
     struct Settings: Sendable, Hashable {
@@ -59,7 +59,7 @@ struct KeeperState<Instant: InstantProtocol>: Sendable where Instant.Duration ==
         checkDue = now
     }
 
-    /// What `status` tells.
+    /// What `status` reports.
     var shown: Status.State {
         switch (life, phase) {
         case (.starting, _): .starting
@@ -86,7 +86,7 @@ struct KeeperState<Instant: InstantProtocol>: Sendable where Instant.Duration ==
     /// signals is paced by what reloading costs.
     mutating func reloadRequested() { reloadIsWanted = true }
 
-    /// Called when a reload begins, for whomever asked: what is asked for from now on is another one.
+    /// Called when a reload begins, for any caller: what is asked for from now on is another one.
     mutating func reloadBegun() { reloadIsWanted = false }
 
     /// Called when the daemon is to stop. Nothing else begins after that.
@@ -208,7 +208,7 @@ struct KeeperState<Instant: InstantProtocol>: Sendable where Instant.Duration ==
     /// Comparing takes at most 1 % of a core, but drift is found within this time whatever it costs.
     static var longestCheckInterval: Duration { .seconds(60) }
 
-    /// How long to wait after that many failed attempts: 1 s, 2 s, 4 s … 64 s. After waiting for the lock in vain always 1 s, since
+    /// How long to wait after that many failed attempts: 1 s, 2 s, 4 s … 64 s. After waiting for the lock without success always 1 s, since
     /// the attempt itself waits.
     static func pause(after attempts: Int, isBusy: Bool) -> Duration {
         isBusy ? .seconds(1) : .seconds(1 << min(max(attempts, 1) - 1, 6))

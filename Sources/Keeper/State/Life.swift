@@ -5,7 +5,7 @@ enum Life: Sendable, Hashable {
     case starting
     /// The rules are kept.
     case running
-    /// Nothing begins any more, but for what `on-stop` asks.
+    /// Nothing new begins, except what `on-stop` asks.
     case stopping
 }
 

@@ -3,14 +3,14 @@
 struct Undoing<Instant: InstantProtocol>: Sendable, Hashable where Instant.Duration == Duration {
     /// Drift within this time of a repair is that repair undone.
     static var window: Duration { .seconds(10) }
-    /// After so many in a row it is reported.
+    /// After that many in a row it is reported.
     static var limit: Int { 3 }
 
     private var lastRepair: Instant?
     /// How many repairs in a row were undone.
     private(set) var count = 0
 
-    /// Whether it is reported at present.
+    /// Whether it is reported now.
     var isReported: Bool { count >= Undoing.limit }
 
     /// Called when drift is found.

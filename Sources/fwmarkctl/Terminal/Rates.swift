@@ -15,7 +15,7 @@ struct Rates {
     /// No rates yet.
     init() {}
 
-    /// The rates between two looks that lie so far apart. Counters that went back, since rules were made anew, give none.
+    /// The rates between two looks that are that far apart. Counters that went back, since rules were made again, give none.
     init(from earlier: Status, to later: Status, in time: Duration) {
         let seconds = Double(time.components.seconds) + Double(time.components.attoseconds) / 1e18
         func rates(

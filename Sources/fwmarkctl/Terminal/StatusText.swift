@@ -23,7 +23,7 @@ struct StatusText {
     /// The whole.
     var text: String { lines.joined(separator: "\n") + "\n" }
 
-    /// As much as fits into so many rows, the state first: the busiest services come first where some are left out.
+    /// As much as fits into that many rows, the state first: the busiest services come first where some are left out.
     func text(rows: Int?, page: Int = 0) -> String {
         let lines = lines
         guard let rows, lines.count >= rows else { return lines.joined(separator: "\n") + "\n" }
