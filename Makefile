@@ -10,12 +10,12 @@ DEPS ?= yes
 BINARIES := .build/release
 PROGRAMS := fwmarkd fwmarkctl
 # No search path for libraries but the system's, everything bound and read-only after start (full RELRO): `make
-# check-install` tells. And meant to be the same programs from any folder: `make check-reproducible` tells. (Two bytes of fwmarkd
-# still differ, the length of a file's name in a check of isolation, of which Hummingbird has two.)
+# check-install` tells. And the same programs from any folder: `make check-reproducible` tells.
 RELEASE_FLAGS := --configuration release --static-swift-stdlib --disable-local-rpath -debug-info-format none \
     -Xswiftc -use-ld=lld -Xlinker --no-export-dynamic -Xlinker -z -Xlinker relro -Xlinker -z -Xlinker now -Xlinker --build-id=none \
-    -Xswiftc -disable-dynamic-actor-isolation \
-    -Xswiftc -file-prefix-map -Xswiftc "$(CURDIR)=." -Xcc "-ffile-prefix-map=$(CURDIR)=."
+    -Xswiftc -file-prefix-map -Xswiftc /usr/src=. -Xcc -ffile-prefix-map=/usr/src=.
+# SwiftPM's checkouts lead to its clones by absolute paths: they are made in this folder.
+RELEASE_BUILD = $(SWIFT) package --quiet resolve && scripts/at-one-path $(SWIFT) build $(RELEASE_FLAGS) --product
 SCRIPTS := .ci/run $(shell find scripts packaging debian Configs Tests -type f -perm -u+x -not -path 'debian/fwmarkd/*')
 MANUALS := $(wildcard docs/*.[1-8])
 
@@ -34,7 +34,7 @@ build: deps-build                ## both programs, for debugging
 	$(SWIFT) build
 
 release: deps-build              ## both programs as they are installed (.build/release)
-	@for program in $(PROGRAMS); do $(SWIFT) build $(RELEASE_FLAGS) --product $$program || exit 1; done
+	@for program in $(PROGRAMS); do $(RELEASE_BUILD) $$program || exit 1; done
 
 ## Checking
 test: test-build                 ## install what is missing, build, lint and run every test
@@ -92,7 +92,7 @@ check-install: release           ## what make install leaves: the unit, the user
 check-demo: deps-demo release
 	@scripts/demo $(BINARIES)
 
-check-guide: deps-demo release   ## follow docs/guide.md command by command, and the examples of fwmarkctl --help
+check-guide: deps-test release   ## follow docs/guide.md command by command, and the examples of fwmarkctl --help
 	@scripts/walk-guide $(BINARIES)
 	@scripts/check-examples $(BINARIES)
 
@@ -158,7 +158,7 @@ bench-smoke: bench-build          ## the same with 100 services, in under a minu
 
 # With the flags of the programs: what is measured within one process is what is installed, and nothing is built twice.
 bench-build: deps-bench release
-	@for product in bench bench-steps; do $(SWIFT) build $(RELEASE_FLAGS) --product $$product || exit 1; done
+	@for product in bench bench-steps; do $(RELEASE_BUILD) $$product || exit 1; done
 
 ## The rest
 deps: deps-build deps-test deps-lint deps-demo   ## install the Debian packages that are missing
