@@ -352,6 +352,29 @@ def shows_ipvs(page, _):
         fake.wait()
 
 
+def shows_ipvs_of_a_director(page, _):
+    """The status of a real director: what ipvs-status.json has the guest compares with its daemon's own answer (page.status there)."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    fake = subprocess.Popen([os.path.join(here, "fake-daemon"), "9783", os.path.join(here, "ipvs-status.json")])
+    try:
+        url = "http://127.0.0.1:9783/"
+        until("the recorded daemon answers", lambda: urllib.request.urlopen(url, timeout=5).status == 200)
+        page.driver.get(url)
+        until("the services are shown", lambda: page.names() == ["ftp", "web", "mail"])
+        ftp, web, mail = page.run("return [...document.querySelectorAll('#serviceRows .row')].map(row => row.querySelector('.ipvs').innerText)")
+        for part in ["IPVS IPv4", "rr", "persistent for 300 s", "10.11.12.11", "10.11.12.12", "nat, weight 1"]:
+            assert part in ftp, f"{part} is not in {ftp!r}"
+        for part in ["IPVS IPv4", "nat, weight 0", "IPVS IPv6", "2001:db8:11:12::11", "direct, weight 1"]:
+            assert part in web, f"{part} is not in {web!r}"
+        assert "no virtual service of IPVS on mark 25" in mail, mail
+        for theme in ("light", "dark"):
+            for width in (360, 800, 1600):
+                page.shot(f"ipvs-{width}-{theme}.png", width, theme)
+    finally:
+        fake.terminate()
+        fake.wait()
+
+
 def main():
     daemon = Daemon()
     daemon.write(SMALL)
@@ -362,7 +385,8 @@ def main():
         driver.get(URL)
         page = Page(driver)
         for check in [shows_the_state, follows_a_repair, answers_explain, executes_nothing, has_a_policy, fits, can_be_read_in_both_themes,
-                      works_by_keyboard, speaks_to_a_screen_reader, finds_one_of_10000, survives_a_restart, shows_ipvs]:
+                      works_by_keyboard, speaks_to_a_screen_reader, finds_one_of_10000, survives_a_restart, shows_ipvs,
+                      shows_ipvs_of_a_director]:
             try:
                 check(page, daemon)
                 print(f"page: {check.__name__.replace('_', ' ')}: passed", flush=True)
