@@ -362,8 +362,9 @@ def shows_ipvs_of_a_director(page, _):
         page.driver.get(url)
         until("the services are shown", lambda: page.names() == ["ftp", "web", "mail"])
         ftp, web, mail = page.run("return [...document.querySelectorAll('#serviceRows .row')].map(row => row.querySelector('.ipvs').innerText)")
-        for part in ["IPVS IPv4", "rr", "persistent for 300 s", "10.11.12.11", "10.11.12.12", "nat, weight 1"]:
+        for part in ["IPVS IPv4", "rr", "persistent for 300 s, 2 connections so far", "10.11.12.11", "10.11.12.12", "nat, weight 1"]:
             assert part in ftp, f"{part} is not in {ftp!r}"
+        assert "33 packets" in page.text("#serviceRows") and "6 packets" in page.text("#serviceRows"), page.text("#serviceRows")
         for part in ["IPVS IPv4", "nat, weight 0", "IPVS IPv6", "2001:db8:11:12::11", "direct, weight 1"]:
             assert part in web, f"{part} is not in {web!r}"
         assert "no virtual service of IPVS on mark 25" in mail, mail
