@@ -49,7 +49,7 @@ extension Status {
             for (index, service) in configuration.allServices.enumerated() {
                 // IPVS compares all 32 bits, so a masked mark meets the virtual service of its value at the most.
                 let found = (byMark[service.mark.value] ?? []).filter { $0.mark != nil }
-                services[index].virtualServices = found.map { VirtualServiceStatus($0) }
+                services[index].virtualServices = found.map { VirtualServiceStatus($0) }.sorted { $0.family < $1.family }
                 services[index].warnings = service.warnings(found)
             }
         }
@@ -92,11 +92,13 @@ extension Service {
 }
 
 extension VirtualServiceStatus {
-    /// The virtual service as the sockets describe it.
+    /// The virtual service as the sockets describe it. The kernel has the real servers in the order in which they came and went; here
+    /// they are in that of their addresses.
     package init(_ service: VirtualService) {
         self.init(
             family: service.family.rawValue, scheduler: printable(service.scheduler), persistence: service.persistence,
-            isOnePacket: service.isOnePacket, connections: service.connections, realServers: service.realServers)
+            isOnePacket: service.isOnePacket, connections: service.connections,
+            realServers: service.realServers.sorted { ($0.address, $0.port) < ($1.address, $1.port) })
     }
 }
 
