@@ -40,6 +40,14 @@ struct DaemonCommandTests {
         #expect(crashed.errors.contains("Connection refused"))
     }
 
+    @Test("A director that cannot be reached is one line of the table, with the reason in the system's words")
+    func directorGone() throws {
+        let end = try program.run("status --host 127.0.0.1:1")
+        #expect(end.status == 4)
+        #expect(end.output.contains("no answer"))
+        #expect(end.output.hasSuffix("\nfwmarkctl: http://127.0.0.1:1 cannot be reached: Connection refused\n"), "\(end.output)")
+    }
+
     @Test("Who is not root is told so by what acts, and reads all the same", .enabled(if: geteuid() == 0, "needs root"))
     func notRoot() throws {
         let status = text(Samples.status)

@@ -126,6 +126,18 @@ struct TerminalTests {
     }
 
     @Test(
+        "One long name is cut before columns are left out",
+        arguments: [(60, ["MARK", "ADDRESSES"]), (80, ["MARK", "ADDRESSES", "PORTS"])])
+    func longName(_ columns: Int, _ wanted: [String]) {
+        var status = Samples.status
+        status.services[0].name = String(repeating: "n", count: 62)
+        let lines = StatusText(status, rates: nil, Style(isColoured: false), columns: columns).text.split(separator: "\n")
+        let titles = lines.first { $0.hasPrefix("SERVICE") } ?? ""
+        for title in wanted { #expect(titles.contains(title), "\(titles)") }
+        #expect(lines.allSatisfy { $0.count <= columns })
+    }
+
+    @Test(
         "A director's URL is taken with and without its scheme and port",
         arguments: [
             ("http://director1:9781/", "http://director1:9781"), ("director1", "http://director1:9780"),

@@ -146,7 +146,7 @@ struct DaemonClient {
             do {
                 return try await bootstrap.connect(host: director.host, port: director.port, channelInitializer: wrap)
             } catch {
-                throw Failure(.notRunning, "\(path) cannot be reached: \(error)")
+                throw director.failure(connecting: error)
             }
         case .socket(let socket):
             do {

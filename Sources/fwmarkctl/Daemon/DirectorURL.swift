@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import ArgumentParser
+import NIOCore
+import NIOPosix
 import Rules
+import SystemCalls
 
 /// Where a director answers over TCP: `http://director1:9780`, `director1`, `[2001:db8::1]:9780`.
 struct DirectorURL: ExpressibleByArgument, Sendable, Hashable {
@@ -40,4 +43,19 @@ struct DirectorURL: ExpressibleByArgument, Sendable, Hashable {
 
 extension DirectorURL: CustomStringConvertible {
     var description: String { "http://\(authority)" }
+}
+
+extension DirectorURL {
+    /// Why no connection came about, for the person at the terminal.
+    func failure(connecting error: any Error) -> Failure {
+        let reason: String
+        switch error as? NIOConnectionError {
+        case nil: reason = "\(error)"
+        case let error? where error.connectionErrors.isEmpty: reason = "the name \(error.host) has no address"
+        case let error?:
+            let first = error.connectionErrors.first?.error as? IOError
+            reason = first.map { SystemError.text(errno: $0.errnoCode) } ?? "it does not answer"
+        }
+        return Failure(.notRunning, "\(self) cannot be reached: \(reason)")
+    }
 }

@@ -70,10 +70,12 @@ struct TextTable {
         return lines
     }
 
-    /// The columns that fit side by side, each as narrow as its longest part.
+    /// The columns that fit side by side, each as narrow as its longest part. One that is never left out does not drive out the others
+    /// by a long name: that is cut.
     private func columnsThatFit(_ width: Int) -> [Int] {
         let least = columns.indices.map { column in
-            rows.reduce(columns[column].title.count) { max($0, $1[column].widest) }
+            let widest = rows.reduce(columns[column].title.count) { max($0, $1[column].widest) }
+            return columns[column].importance == nil ? min(widest, TextTable.nameWidth) : widest
         }
         var shown = Array(columns.indices)
         func needed() -> Int { shown.reduce(TextTable.gap * (shown.count - 1)) { $0 + least[$1] } }
@@ -110,6 +112,8 @@ struct TextTable {
 
     /// No column is cut to less than this.
     private static let narrowest = 8
+    /// A longer name is cut before another column is left out.
+    private static let nameWidth = 16
 
     private func line(_ cells: [String], _ shown: [Int], _ widths: [Int]) -> String {
         var line = ""
