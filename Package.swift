@@ -158,8 +158,8 @@ let package = Package(
         .testTarget(
             name: "JudgeTests",
             dependencies: [
-                "Judge", "Importer", "Planner", "ConfigurationFile", "Reconciler", "Netfilter", "Rules", "NamespaceSupport",
-                "PacketSupport", "RandomNumbers", "RandomConfigurations",
+                "Judge", "Explanations", "API", "Importer", "Planner", "ConfigurationFile", "Reconciler", "Netfilter", "Rules",
+                "NamespaceSupport", "PacketSupport", "RandomNumbers", "RandomConfigurations",
             ]),
         .testTarget(name: "XTablesTests", dependencies: ["XTables", "Netfilter", "Rules", "NamespaceSupport"]),
         .testTarget(

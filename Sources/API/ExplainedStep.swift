@@ -13,6 +13,8 @@ package struct ExplainedStep: Codable, Sendable, Hashable {
         case mark
         /// It translates the source address.
         case translate
+        /// It translates the destination address.
+        case redirect
         /// It ends the table for this packet.
         case accept
         /// It drops the packet.

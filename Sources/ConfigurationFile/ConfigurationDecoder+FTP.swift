@@ -81,6 +81,7 @@ extension ConfigurationDecoder {
             guard let prefix = text.prefix, prefix.length == prefix.family.bitWidth, !text.bytes.contains(UInt8(ascii: "/")) else {
                 throw ValueText.explain(translation: text.string, ["masquerade", "virtual-address"], allowsRange: false)
             }
+            try ValueText.checkSource(prefix.address, prefix.address)
             return .address(prefix.address)
         }
     }

@@ -114,11 +114,14 @@ extension ConfigurationDecoder {
         let (place, before) = (events.place, draft.errors.count)
         elements(exclusions: .allowed) { (text) throws(Refusal) in
             let body = (text.excluded ?? text).string
+            let address: MACAddress
             do throws(InvalidValue) {
-                return (try MACAddress(parsing: body), text.excluded != nil)
+                address = try MACAddress(parsing: body)
             } catch {
                 throw ValueText.explain(mac: body, error, isExcluded: text.excluded != nil)
             }
+            if let refusal = ValueText.explain(sender: address) { throw refusal }
+            return (address, text.excluded != nil)
         } _: { entry, _, _ in
             if entry.1 { selection.excluded.append(entry.0) } else { selection.included.append(entry.0) }
         }

@@ -75,6 +75,7 @@ extension ConfigurationDecoder {
             }
             guard first.family == last.family else { throw Refusal("the range \"\(text)\" begins and ends in different families") }
             guard first <= last else { throw Refusal("the range \"\(text)\" runs backwards; write \(last)-\(first)") }
+            try ValueText.checkSource(first, last)
             return .addresses(first, last)
         }
     }

@@ -6,7 +6,7 @@ extension ConfigurationDecoder {
     mutating func sections() -> Words<SectionWord>? {
         if events.isNull { return nil }
         return mapping("sections: \(SectionWord.words.list)") { (decoder, section: SectionWord) in
-            decoder.draft.hasSection = true
+            if section != .daemon { decoder.draft.hasSection = true }
             decoder.lastList = nil
             switch section {
             case .daemon: decoder.daemon()

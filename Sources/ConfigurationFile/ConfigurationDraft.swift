@@ -47,7 +47,7 @@ struct ConfigurationDraft {
     var references: [Reference] = []
     /// Where each setting was first given.
     var settings: [SettingWord: SourcePosition] = [:]
-    /// Whether there was any section.
+    /// Whether there was any section that can ask for rules.
     var hasSection = false
 
     /// Begins with another file.
@@ -104,7 +104,8 @@ struct ConfigurationDraft {
     /// Notes everything that is wrong between entries: names, references, marks, translations.
     mutating func check() {
         if !hasSection && errors.count == 0 {
-            add(files.first ?? "", "there is no section; to ask for no rules, write \"services: []\"")
+            let found = settings.isEmpty ? "there is no section" : "there are settings of \"daemon:\" alone"
+            add(files.first ?? "", "\(found); to ask for no rules, write \"services: []\"")
         }
         checkNames()
         checkReferences()

@@ -28,33 +28,64 @@ extension Explanation {
                 !(tables[id] ?? []).contains(where: { $0.name == hook.chain && $0.rules.contains(jump.jump) })
             else { continue }
             notes.append(
-                "\(id.family.command) -t \(table): no jump into \(jump.jump.target.chain?.text ?? "our chains") is in \(hook.chain); "
+                "\(id.family.command)-legacy -t \(table): no jump into \(jump.jump.target.chain?.text ?? "our chains") is in \(hook.chain); "
                     + "no packet reaches its rules")
         }
     }
 
-    /// A packet in INPUT has been through PREROUTING. What depends on something that the question leaves open is unknown.
     private init(_ question: PacketQuestion, _ tables: [TableID: [Chain]], _ origins: RuleOrigins, _ view: View) {
         let judge = Judge(tables: tables)
-        var packet = JudgedPacket(question)
-        var (steps, mark): ([ExplainedStep], MarkOutcome) = ([], MarkOutcome(.unmarked))
-        for hook in question.hook == .input ? [Hook.prerouting, .input] : [question.hook] {
+        let first = JudgedPacket(question)
+        let passage = Passage(first, question.hook, judge, origins)
+        self.init(view: view, packet: question.packet, mark: passage.mark, source: passage.source, steps: passage.steps)
+        var later = first
+        later.state = .established
+        later.connectionMark = .unknown
+        // nat is asked for the first packet of a connection alone, and a jump there decides nothing.
+        let isTranslated = passage.steps.contains {
+            $0.table == Table.nat.rawValue && ![.jump, .goto, .return, .nothing].contains($0.effect)
+        }
+        if isTranslated || Passage(later, question.hook, judge, origins).mark != passage.mark {
+            notes.append(
+                "this is the first packet of its connection; later ones keep its translation, and rules may treat them in another way"
+            )
+        }
+    }
+}
+
+/// What becomes of a packet from the hook at which it enters to the one at which it leaves.
+///
+/// A packet in INPUT has been through PREROUTING. What depends on something that the question leaves open is unknown.
+private struct Passage {
+    private(set) var steps: [ExplainedStep] = []
+    private(set) var mark = MarkOutcome(.unmarked)
+    private(set) var source = SourceOutcome(.dropped)
+
+    init(_ first: JudgedPacket, _ hook: Hook, _ judge: Judge, _ origins: RuleOrigins) {
+        var (packet, origins) = (first, origins)
+        // The director's own packets came in by no interface.
+        if hook == .output { packet.inInterface = "" }
+        var doubt: String?
+        for hook in hook == .input ? [Hook.prerouting, .input] : [hook] {
             let judgement = judge.judge(packet, at: hook)
             steps += origins.steps(judgement, hook, packet.family, before: packet.mark)
             mark = MarkOutcome(judgement, previous: mark, origins, packet.family)
+            if judgement.verdict.doubt != nil { doubt = doubt ?? mark.reason }
             packet.mark = judgement.mark.value.map { PartialMark($0) } ?? .unknown
             packet.connectionMark = judgement.connectionMark.value.map { PartialMark($0) } ?? .unknown
-            if mark.verdict == .dropped { break }
+            (packet.destination, packet.destinationPort) = (judgement.destination, judgement.destinationPort)
+            if mark.verdict == .dropped {
+                source.reason = mark.reason
+                return
+            }
         }
-        guard mark.verdict != .dropped else {
-            self.init(
-                view: view, packet: question.packet, mark: mark, source: SourceOutcome(.dropped, reason: mark.reason), steps: steps)
-            return
-        }
+        if let doubt { mark = MarkOutcome(.unknown, reason: doubt) }
+        // What a service marks goes on to a real server of IPVS.
+        if mark.service != nil { (packet.destination, packet.destinationPort) = (nil, nil) }
+        origins.isRedirected = packet.destination != first.destination || packet.destinationPort != first.destinationPort
         let judgement = judge.judge(packet, at: .postrouting)
         steps += origins.steps(judgement, .postrouting, packet.family, before: packet.mark)
-        let source = SourceOutcome(judgement, origins, packet.family)
-        self.init(view: view, packet: question.packet, mark: mark, source: source, steps: steps)
+        source = SourceOutcome(judgement, origins, packet.family)
     }
 }
 
@@ -75,6 +106,10 @@ extension MarkOutcome {
     fileprivate init(_ judgement: Judgement, previous: MarkOutcome, _ origins: RuleOrigins, _ family: Family) {
         if judgement.verdict.value == .drop {
             self.init(.dropped, reason: judgement.verdictStep.map { "by \(origins.text($0))" })
+            return
+        }
+        if let step = judgement.verdict.doubt {
+            self.init(.unknown, reason: origins.doubt(step))
             return
         }
         switch judgement.mark {
@@ -110,6 +145,10 @@ extension SourceOutcome {
     fileprivate init(_ judgement: Judgement, _ origins: RuleOrigins, _ family: Family) {
         if judgement.verdict.value == .drop {
             self.init(.dropped, reason: judgement.verdictStep.map { "by \(origins.text($0))" })
+            return
+        }
+        if let step = judgement.verdict.doubt {
+            self.init(.unknown, reason: origins.doubt(step))
             return
         }
         let owner = judgement.translationStep.flatMap { origins.owner($0, family) }

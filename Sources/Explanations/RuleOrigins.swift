@@ -9,6 +9,8 @@ import Rules
 struct RuleOrigins {
     private let loaded: LoadedConfiguration
     private let plan: Plan
+    /// Whether the packet has another destination than the question says, or may have one.
+    var isRedirected = false
     private let planned: [TableID: [ChainName: [Rule]]]
 
     init(_ loaded: LoadedConfiguration, _ plan: Plan) {
@@ -69,12 +71,13 @@ struct RuleOrigins {
     }
 
     /// What a rule in doubt looks at that the question leaves open.
-    func doubt(_ step: Judgement.Step) -> String { "\(text(step)) depends on \(RuleOrigins.opening(step.rule))" }
+    func doubt(_ step: Judgement.Step) -> String { "\(text(step)) depends on \(opening(step.rule))" }
 
-    private static func opening(_ rule: Rule) -> String {
+    private func opening(_ rule: Rule) -> String {
+        if isRedirected, rule.match.asksForDestination { return "the destination that IPVS or a translation has given the packet" }
         if rule.match.inInterface != nil { return "the interface that the packet comes in by" }
         if rule.match.outInterface != nil { return "the interface that the packet leaves by" }
-        if let opening = rule.match.conditions.lazy.compactMap(opening).first { return opening }
+        if let opening = rule.match.conditions.lazy.compactMap(RuleOrigins.opening).first { return opening }
         return switch rule.target {
         case .connectionMark: "the connection's mark"
         case .other(let target): "-j \(printable(target.name)), which is not understood"
@@ -97,6 +100,19 @@ struct RuleOrigins {
     }
 }
 
+extension RuleMatch {
+    fileprivate var asksForDestination: Bool {
+        destination != nil
+            || conditions.contains { condition in
+                switch condition {
+                case .ports(let ports): ports.side != .source
+                case .addressRange(let side, _, _, _): side == .destination
+                default: false
+                }
+            }
+    }
+}
+
 extension Judgement.Step {
     fileprivate func isSame(_ step: ExplainedStep) -> Bool {
         table.rawValue == step.table && chain.text == step.chain && number == step.number
@@ -110,6 +126,7 @@ extension ExplainedStep.Effect {
             switch target {
             case .mark: .mark
             case .masquerade, .sourceNAT: .translate
+            case .destinationNAT: .redirect
             case .jump: .jump
             case .goTo: .goto
             case .returnToCaller: .return

@@ -20,6 +20,8 @@ package struct ImportedRules: Sendable {
     package private(set) var originals: [FoundRule] = []
     /// The marking and translating rules that stay.
     package private(set) var leftovers: [Leftover] = []
+    /// The place in `leftovers` of each reason: some have a chain's name in them, and a dump has thousands of chains.
+    private var places: [String: Int] = [:]
     /// How many rules other tables have.
     package private(set) var untouched: [TableID: Int] = [:]
     /// Lines of a text that are no rules.
@@ -35,9 +37,11 @@ package struct ImportedRules: Sendable {
     /// - Parameter staying: rules that save marks and are to stay.
     private init(_ found: FoundRules, _ position: HookPosition?, staying: Set<FoundRule>) {
         strayLines = found.strayLines
-        let tries = (position.map { [$0] } ?? [.first, .last]).map { Sorted(found, $0, staying) }
-        guard var best = tries.first else { return }
-        for other in tries.dropFirst() where other.count > best.count { best = other }
+        var best = Sorted(found, position ?? .first, staying)
+        if position == nil, !best.isWhole {
+            let other = Sorted(found, .last, staying)
+            if other.count > best.count { best = other }
+        }
         configuration.daemon.hookPosition = best.position
 
         var names = EntryNames()
@@ -68,11 +72,12 @@ package struct ImportedRules: Sendable {
     }
 
     private mutating func add(_ rule: FoundRule, _ reason: String) {
-        if let index = leftovers.firstIndex(where: { $0.reason == reason }) {
-            leftovers[index].rules.append(rule)
-        } else {
-            leftovers.append(Leftover(reason: reason, rules: [rule]))
+        let place = places[reason] ?? leftovers.count
+        if place == leftovers.count {
+            places[reason] = place
+            leftovers.append(Leftover(reason: reason, rules: []))
         }
+        leftovers[place].rules.append(rule)
     }
 
     private mutating func addOtherTables(_ found: FoundRules) {
@@ -98,6 +103,15 @@ private struct Sorted {
     private(set) var rest: [(rule: FoundRule, reason: String)] = []
 
     var count: Int { marks.count + translations.count }
+    /// Whether no rule stays that could be taken.
+    var isWhole: Bool {
+        !rest.contains { left in
+            switch left.rule.rule.target {
+            case .mark, .sourceNAT, .masquerade, .accept: true
+            default: false
+            }
+        }
+    }
 
     private let saving: Set<FoundRule>
 

@@ -23,7 +23,7 @@ struct MarkCandidate: Candidate {
 /// Example: of `-d A -p udp --dport 51820 -j RETURN` and `-d A -p udp --dport 50000:60000 -j MARK …` the first stays, and the second
 /// becomes ports 50000-51819 and 51821-60000.
 struct MarkSorting {
-    private(set) var sorting: Sorting<MarkCandidate>
+    var sorting: Sorting<MarkCandidate>
     private var hook: Hook
 
     /// - Parameters:
@@ -60,7 +60,11 @@ struct MarkSorting {
         var ended: [Region] = []
         for (index, item) in sorting.items.enumerated() {
             let earlier = item.returned + (sorting.position == .first ? ended : [])
-            sorting.take(index, MarkSorting.candidate(item, hook), without: earlier, "services")
+            // In these hooks no packet has an interface that it leaves by.
+            let isBeforeRouting = hook == .prerouting || hook == .input
+            sorting.take(index, MarkSorting.candidate(item, hook), without: earlier, "services") {
+                isBeforeRouting || $0.outInterfaces.isEmpty
+            }
             if sorting.candidates[index] == nil, MarkSorting.effect(item, hook).contains(.ends) { ended.append(item.region) }
         }
     }
@@ -108,62 +112,6 @@ struct MarkSorting {
         return .success(MarkCandidate(rule: item.rule, hook: hook, mark: mark, region: item.region))
     }
 
-    /// Whether a rule that stays between two may see what the first did.
-    private func isSeen(_ observers: [Int], between earlier: Int, and later: Int, _ region: Region) -> Bool {
-        observers.contains { (earlier + 1..<later).contains($0) && sorting.items[$0].region.meets(region) }
-    }
-
-    /// Of rules for the same packets the last decides.
-    private mutating func leaveOutRepeated(_ observers: [Int]) {
-        var later: [Region: (mask: UInt32, index: Int)] = [:]
-        for index in sorting.candidates.keys.sorted(by: >) {
-            guard let candidate = sorting.candidates[index] else { continue }
-            let known = later[candidate.region] ?? (0, index)
-            if candidate.mark.mask & ~known.mask == 0, !isSeen(observers, between: index, and: known.index, candidate.region) {
-                sorting.candidates[index] = nil
-                sorting.overridden.insert(index)
-            }
-            later[candidate.region] = (known.mask | candidate.mark.mask, known.index)
-        }
-    }
-
-    /// Takes later marks off earlier ones; where that cannot be expressed the earlier one stays.
-    private mutating func leaveOutOverridden(_ observers: [Int]) {
-        for _ in 0..<64 {
-            let order = sorting.candidates.keys.sorted()
-            let conflicts = MarkConflicts.find(in: order.compactMap { sorting.candidates[$0]?.service })
-            if conflicts.isEmpty { return }
-            for conflict in conflicts {
-                let (earlier, later) = (order[conflict.earlier], order[conflict.later])
-                guard let candidate = sorting.candidates[earlier], let other = sorting.candidates[later] else { continue }
-                if !isSeen(observers, between: earlier, and: later, candidate.region), take(other, off: candidate, earlier) {
-                    continue
-                }
-                sorting.leave(
-                    earlier,
-                    because: "a later rule gives some of its packets another mark, in a way that services cannot express")
-            }
-        }
-        for index in sorting.candidates.keys { sorting.leave(index, because: "too many rules change the marks of one another") }
-    }
-
-    /// - Returns: whether there are words for what is left.
-    private mutating func take(_ other: MarkCandidate, off candidate: MarkCandidate, _ index: Int) -> Bool {
-        // A mask leaves the earlier one's other bits in the packet.
-        let isWhole = candidate.mark.mask & ~other.mark.mask == 0
-        switch candidate.region.subtracting(other.region) {
-        case .region(let region) where region != candidate.region && isWhole: sorting.candidates[index]?.region = region
-        case .nothing where isWhole:
-            sorting.candidates[index] = nil
-            sorting.overridden.insert(index)
-        case .nothing:
-            guard let mark = candidate.mark.then(other.mark) else { return false }
-            sorting.candidates[index]?.mark = mark
-        case .region, .inexpressible: return false
-        }
-        return true
-    }
-
     /// In a file a packet has one mark, whatever the hook.
     private mutating func leaveOutContradicting(_ earlier: [MarkCandidate]) {
         guard !earlier.isEmpty else { return }
@@ -207,11 +155,6 @@ struct Reason: Error, Hashable {
         default: Reason("it sets no mark")
         }
     }
-}
-
-extension Mark {
-    /// The mark that has the same effect as this one and then the other; nil where a configuration has no word for it.
-    fileprivate func then(_ other: Mark) -> Mark? { try? Mark(other.applied(to: value), mask: mask | other.mask) }
 }
 
 extension Region {

@@ -172,6 +172,8 @@ struct Region: Sendable, Hashable {
             for part in [\Region.sourcePorts, \Region.destinationPorts] {
                 let left = Region.difference(self[keyPath: part], other[keyPath: part])
                 if left.isEmpty { continue }
+                // Without a port match fragments are of the region as well, and keep to it.
+                guard self[keyPath: part] != [.all] else { return .inexpressible }
                 differing += 1
                 rest[keyPath: part] = left
             }

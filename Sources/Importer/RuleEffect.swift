@@ -32,7 +32,7 @@ struct RuleEffect: OptionSet {
             // What is dropped is dropped with any mark.
             case .drop, .helper, .none, .jump: []
             case .returnToCaller, .goTo: isInHook ? .ends : []
-            case .accept, .queue, .masquerade, .sourceNAT: .ends
+            case .accept, .queue, .masquerade, .sourceNAT, .destinationNAT: .ends
             case .other(let other):
                 harmless.contains(other.name) ? [] : other.name == "HMARK" ? .marks : [.ends, .marks, .touchesConnection]
             }

@@ -8,7 +8,8 @@ extension RuleParser {
         case ("MARK", _): return markOption(option)
         case ("CONNMARK", _): return connectionMarkOption(option)
         case ("SNAT", "--to-source"): return sourceOption()
-        case ("MASQUERADE", _), ("SNAT", _): return translationOption(option, name)
+        case ("DNAT", "--to-destination"): return destinationOption()
+        case ("MASQUERADE", _), ("SNAT", _), ("DNAT", _): return translationOption(option, name)
         case ("CT", "--helper"):
             guard target == nil, let text = argument() else { return false }
             target = .helper(text)
@@ -82,7 +83,7 @@ extension RuleParser {
         switch option {
         case "--random": change = { $0.isRandom = true }
         case "--random-fully": change = { $0.isFullyRandom = true }
-        case "--persistent" where name == "SNAT": change = { $0.isPersistent = true }
+        case "--persistent" where name != "MASQUERADE": change = { $0.isPersistent = true }
         default: return false
         }
         switch target {
@@ -97,8 +98,49 @@ extension RuleParser {
             var options = range.options
             change(&options)
             target = .sourceNAT(SourceRange(range.first, range.last, options: options))
+        case .destinationNAT(let range):
+            var options = range.options
+            change(&options)
+            target = .destinationNAT(DestinationRange(range.first, range.last, options: options))
         default: return false
         }
         return true
+    }
+
+    /// `10.0.0.1`, `10.0.0.1-10.0.0.9:8080`, `[2001:db8::1]:80-90`, `:8080`.
+    private mutating func destinationOption() -> Bool {
+        guard let text = argument(), target == nil else { return false }
+        guard let range = RuleParser.destinationRange(text, family) else {
+            giveBack()
+            return false
+        }
+        target = .destinationNAT(range)
+        return true
+    }
+
+    private static func destinationRange(_ text: String, _ family: Family) -> DestinationRange? {
+        var (addresses, ports) = (text[...], Substring?.none)
+        let isBracketed = text.hasPrefix("[")
+        if isBracketed {
+            guard let end = text.firstIndex(of: "]") else { return nil }
+            addresses = text[text.index(after: text.startIndex)..<end]
+            let rest = text[text.index(after: end)...]
+            guard rest.isEmpty || rest.hasPrefix(":") else { return nil }
+            ports = rest.isEmpty ? nil : rest.dropFirst()
+        } else if family == .ipv4, let colon = text.firstIndex(of: ":") {
+            (addresses, ports) = (text[..<colon], text[text.index(after: colon)...])
+        }
+        let ends = addresses.isEmpty ? [] : addresses.split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false)
+        let known = ends.compactMap { try? Address(parsing: String($0)) }.filter { $0.family == family }
+        guard known.count == ends.count, known.isEmpty || known[0] <= known[known.count - 1] else { return nil }
+        var options = TranslationOptions()
+        if let ports {
+            let numbers = ports.split(separator: "-", omittingEmptySubsequences: false).map { UInt16($0) }
+            guard numbers.count <= 2, let lower = numbers[0], let upper = numbers[numbers.count - 1], lower <= upper else {
+                return nil
+            }
+            options.ports = PortRange(lower, upper)
+        }
+        return DestinationRange(known.first, known.last, options: options)
     }
 }

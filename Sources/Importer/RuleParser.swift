@@ -36,7 +36,7 @@ struct RuleParser {
     private init(_ words: some Sequence<[UInt8]>, _ family: Family, _ isChain: @escaping (ChainName) -> Bool) {
         self.family = family
         self.isChain = isChain
-        self.words = words.map { String(decoding: $0, as: UTF8.self) }
+        self.words = words.map { String(keeping: $0) }
     }
 
     private mutating func parse() -> [Rule] {

@@ -65,7 +65,7 @@ struct SavedRules {
     /// Reads a command of a script.
     private mutating func command(_ words: [[UInt8]]) -> Bool {
         var words = words[...]
-        func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
+        func text(_ bytes: [UInt8]) -> String { String(keeping: bytes) }
         if words.first.map(text) == "sudo" { words = words.dropFirst() }
         let program = words.popFirst().map(text)?.split(separator: "/").last ?? ""
         let family: Family
@@ -178,7 +178,7 @@ struct SavedRules {
         return drafts.map { draft in
             var rules: [FoundRule] = []
             for words in draft.rules {
-                let text = printable(words.map { inQuotes(String(decoding: $0, as: UTF8.self)) }.joined(separator: " "))
+                let text = printable(words.map { inQuotes(String(keeping: $0)) }.joined(separator: " "))
                 for rule in RuleParser.rules(words, id.family, isChain: { names.contains($0) }) {
                     rules.append(FoundRule(table: id, chain: draft.name, number: rules.count + 1, rule: rule, text: text))
                 }

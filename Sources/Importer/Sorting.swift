@@ -27,16 +27,20 @@ struct Sorting<Kind: Candidate> {
 
     /// Takes a rule in: as a candidate for what earlier rules leave of its packets, or with the reason why it stays.
     ///
-    /// - Parameter entries: what it would become a part of: `services`.
-    mutating func take(_ index: Int, _ candidate: Result<Kind, Reason>, without earlier: [Region], _ entries: String) {
+    /// - Parameters:
+    ///   - entries: what it would become a part of: `services`.
+    ///   - hasWords: whether they have words for what is left.
+    mutating func take(
+        _ index: Int, _ candidate: Result<Kind, Reason>, without earlier: [Region], _ entries: String, _ hasWords: (Region) -> Bool
+    ) {
         switch candidate {
         case .success(var candidate):
             switch candidate.region.subtracting(all: earlier) {
-            case .region(let region):
+            case .region(let region) where hasWords(region):
                 candidate.region = region
                 candidates[index] = candidate
             case .nothing: overridden.insert(index)
-            case .inexpressible:
+            case .region, .inexpressible:
                 reasons[index] = "an earlier rule takes out some of its packets in a way that \(entries) cannot express"
             }
         case .failure(let reason): reasons[index] = reason.text

@@ -35,7 +35,7 @@ struct TranslationSorting {
     private mutating func classify() {
         for (index, item) in sorting.items.enumerated() {
             let candidate = TranslationSorting.candidate(item, TranslationSorting.effect(item))
-            sorting.take(index, candidate, without: item.returned, "masquerades")
+            sorting.take(index, candidate, without: item.returned, "masquerades") { $0.inInterfaces.isEmpty && $0.macs.isEmpty }
             guard let region = sorting.candidates[index]?.region else { continue }
             if region.sources.isEmpty && region.addresses.isEmpty && region.mark == nil {
                 sorting.leave(

@@ -37,6 +37,13 @@ package struct JudgedPacket: Sendable, Hashable {
 
     var icmpNumber: UInt16?
 
+    /// Gives it the destination; one of several is not known. A port stays where no ports are given (`nf_nat_l4proto_unique_tuple` in
+    /// `net/netfilter/nf_nat_core.c`).
+    mutating func redirect(to range: DestinationRange) {
+        if let first = range.first { destination = first == range.last ? first : nil }
+        if let ports = range.options.ports { destinationPort = ports.lower == ports.upper ? ports.lower : nil }
+    }
+
     /// A packet of the family, of which no more is known than that it is whole, bears no mark and opens a connection.
     package init(_ family: Family) { self.family = family }
 }

@@ -10,6 +10,7 @@ extension Judgement {
             mark = .known(first.packet.mark.value)
             connectionMark = .known(first.packet.connectionMark.value)
             translation = .known(first.translation)
+            (destination, destinationPort) = (first.packet.destination, first.packet.destinationPort)
             helper = .known(first.helper)
             verdict = .known(first.verdict)
             steps = first.steps
@@ -31,6 +32,11 @@ extension Judgement {
         connectionMark = agreed(
             { $0.packet.connectionMark.unknown == 0 ? $0.packet.connectionMark.value : nil }, { $0.connectionDoubt })
         translation = agreed(\.translation, \.translationDoubt)
+        func common<Value: Hashable>(_ value: (Way) -> Value?) -> Value? {
+            let values = Set(passing.map(value))
+            return values.count == 1 ? values.first ?? nil : nil
+        }
+        (destination, destinationPort) = (common(\.packet.destination), common(\.packet.destinationPort))
         helper = agreed(\.helper, \.verdictDoubt)
         verdict = agreed(\.verdict, \.verdictDoubt)
         let told = passing.first ?? first

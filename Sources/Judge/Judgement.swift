@@ -56,6 +56,8 @@ package struct Judgement: Sendable, Hashable {
     package var connectionMark: Known<UInt32>
     /// What becomes of its source.
     package var translation: Known<Translation>
+    /// The destination that it has after the hook, and the port; nil: not known.
+    package var destination: Address?, destinationPort: UInt16?
     /// The connection tracking helper that its connection is given; empty: none.
     package var helper: Known<String>
     /// Whether it passes the hook.

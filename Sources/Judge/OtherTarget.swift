@@ -20,7 +20,8 @@ enum OtherTarget {
     /// Anything.
     case unknown
 
-    init(_ name: String) {
+    /// - Parameter hook: where packets meet it.
+    init(_ name: String, at hook: Hook) {
         switch name {
         case "LOG", "NFLOG", "ULOG", "TCPMSS", "TTL", "HL", "DSCP", "TOS", "ECN", "CLASSIFY", "CHECKSUM", "AUDIT", "TRACE",
             "RATEEST",
@@ -29,6 +30,8 @@ enum OtherTarget {
         case "REJECT", "TARPIT": self = .ending
         case "NFQUEUE": self = .queueing
         case "DNAT", "REDIRECT": self = .redirecting
+        // Before routing it maps destinations, after it sources (`net/netfilter/xt_NETMAP.c`).
+        case "NETMAP" where hook == .prerouting || hook == .output: self = .redirecting
         case "NETMAP", "SNAT", "MASQUERADE": self = .translating
         case "HMARK", "MARK", "CONNMARK": self = .marking
         case "NOTRACK": self = .untracking

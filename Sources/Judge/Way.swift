@@ -123,6 +123,10 @@ struct Walk {
         case .connectionMark(let operation): change(operation, step, &way)
         case .masquerade(let options): return translate(.masquerade(options), step, &way)
         case .sourceNAT(let range): return translate(.source(range), step, &way)
+        case .destinationNAT(let range):
+            way.packet.redirect(to: range)
+            way.passTable()
+            return true
         case .jump, .goTo:
             guard next >= 0 else { return false }
             way.jumps += 1
@@ -142,7 +146,7 @@ struct Walk {
         case .queue: return OtherTarget.queueing.act(step, &way, table)
         case .helper(let name): way.helper = name
         case .none: break
-        case .other(let other): return OtherTarget(other.name).act(step, &way, table)
+        case .other(let other): return OtherTarget(other.name, at: hook).act(step, &way, table)
         }
         return false
     }

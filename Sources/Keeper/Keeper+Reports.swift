@@ -139,7 +139,7 @@ extension Keeper {
         let status = board.contents.status
         let errors = status.configuration.errors.count
         var line =
-            "\(status.state.rawValue): \(plan.ruleset.ruleCount) rules, configuration \(status.configuration.sha256.prefix(12))"
+            "\(status.state.rawValue): \(counted(plan.ruleset.ruleCount, "rule")), configuration \(status.configuration.sha256.prefix(12))"
         if errors > 0 { line += "; the file has \(counted(errors, "error"))" }
         if let reason = status.reason { line += "; \(reason)" }
         if status.state.isSettled, areServersTried { isReady = true }

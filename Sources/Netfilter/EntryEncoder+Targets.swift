@@ -11,6 +11,8 @@ extension EntryEncoder {
         case .connectionMark(let operation): try append(operation)
         case .masquerade(let options): try append("MASQUERADE", to: nil, options)
         case .sourceNAT(let range): try append("SNAT", to: range, range.options)
+        // Never a rule of ours.
+        case .destinationNAT: throw .noWords("a rule with DNAT is kept as it is in the kernel")
         case .helper(let name):
             guard name.utf8.count < fwmarkd_ct_timeout_offset() - fwmarkd_ct_helper_offset() else {
                 throw .noWords("\(printable(name)) is too long for the name of a helper")

@@ -111,9 +111,9 @@ struct EntryReader {
 
     func revision(_ part: Part) -> UInt8 { bytes[part.header + EntryLayout.headerRevision] }
 
-    /// The text up to the first NUL, at most `size` bytes.
+    /// The text up to the first NUL, at most `size` bytes; what is no UTF-8 is kept.
     func text(at offset: Int, size: Int) -> String {
-        String(decoding: bytes[offset..<offset + size].prefix { $0 != 0 }, as: UTF8.self)
+        String(keeping: bytes[offset..<offset + size].prefix { $0 != 0 })
     }
 
     // MARK: - Values

@@ -60,7 +60,7 @@ struct Extensions: OptionSet {
         case .masquerade: formUnion(Extensions.masquerade)
         case .sourceNAT: formUnion(Extensions.sourceNAT)
         case .helper: formUnion(Extensions.helper)
-        case .jump, .goTo, .returnToCaller, .accept, .drop, .queue, .none, .other: break
+        case .jump, .goTo, .returnToCaller, .accept, .drop, .queue, .none, .destinationNAT, .other: break
         }
     }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import CNetlink
+import Rules
 
 extension AuditRecord {
     /// The record in a message of the kernel's; nil for records of other kinds, and for such as cannot be read.
@@ -19,7 +20,7 @@ extension AuditRecord {
             guard let title = fields.bytes("proctitle") else { return nil }
             // Arguments end with a NUL each; the last may have been cut.
             let words = title.split(separator: 0, omittingEmptySubsequences: false)
-            contents = .commandLine((words.last == [] ? words.dropLast() : words[...]).map { String(decoding: $0, as: UTF8.self) })
+            contents = .commandLine((words.last == [] ? words.dropLast() : words[...]).map { String(keeping: $0) })
         } else {
             guard let table = fields.text("table"), let family = fields.text("family").flatMap({ UInt8($0) }) else { return nil }
             // nf_tables puts its generation after the name, and the chain's after a semicolon: `filter:12;input:3`.
@@ -27,7 +28,7 @@ extension AuditRecord {
             contents = .tableChange(
                 TableChange(
                     table: name, family: family, operation: fields.text("op"), pid: fields.text("pid").flatMap { Int32($0) },
-                    program: fields.bytes("comm").map { String(decoding: $0, as: UTF8.self) }))
+                    program: fields.bytes("comm").map { String(keeping: $0) }))
         }
     }
 
@@ -45,7 +46,7 @@ extension AuditRecord {
         }
 
         /// A value as it is written.
-        func text(_ name: String) -> String? { values[name].map { String(decoding: $0, as: UTF8.self) } }
+        func text(_ name: String) -> String? { values[name].map { String(keeping: $0) } }
 
         /// A value that a program chose: without its quotes, or from its hexadecimal digits.
         func bytes(_ name: String) -> [UInt8]? {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import CNetlink
+import Rules
 
 /// Attributes by their numbers, and in their order (`struct nlattr` of `<linux/netlink.h>`). What does not fit is left out.
 struct NetlinkAttributes {
@@ -33,7 +34,7 @@ struct NetlinkAttributes {
     func networkNumber(_ type: Int) -> UInt32? { number(type).map { UInt32(bigEndian: $0) } }
 
     /// A text up to its NUL.
-    func text(_ type: Int) -> String? { bytes(type).map { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) } }
+    func text(_ type: Int) -> String? { bytes(type).map { String(keeping: $0.prefix { $0 != 0 }) } }
 
     /// The attributes inside of one.
     func nested(_ type: Int) -> NetlinkAttributes? { bytes(type).map { NetlinkAttributes($0) } }

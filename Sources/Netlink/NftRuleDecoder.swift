@@ -13,7 +13,7 @@ struct NftRuleDecoder {
     let chainID: (String) -> ChainName
 
     /// What a register holds.
-    private enum Register {
+    enum Register {
         case field(NftField, mask: [UInt8]?, xor: [UInt8]?)
         case constant([UInt8])
         case unknown(String)
@@ -72,7 +72,7 @@ struct NftRuleDecoder {
         registers[NftRuleDecoder.number(register)] = value
     }
 
-    private func register(_ number: UInt32?) -> Register {
+    func register(_ number: UInt32?) -> Register {
         number.flatMap { registers[NftRuleDecoder.number($0)] } ?? .unknown("register")
     }
 
@@ -178,7 +178,7 @@ struct NftRuleDecoder {
         hasExtensions = true
         let bytes = Array(data.bytes(NFTA_MATCH_INFO) ?? [])
         if name == "comment" {
-            comment = comment ?? String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            comment = comment ?? String(keeping: bytes.prefix { $0 != 0 })
             return
         }
         let revision = UInt8(truncatingIfNeeded: data.networkNumber(NFTA_MATCH_REV) ?? 0)
@@ -189,7 +189,7 @@ struct NftRuleDecoder {
 
     // MARK: - Targets
 
-    private mutating func emit(_ target: Target) {
+    mutating func emit(_ target: Target) {
         rules += matches.map { Rule($0, comment: comment, target: target) }
     }
 
@@ -222,64 +222,5 @@ struct NftRuleDecoder {
                 ExtensionBytes(
                     name: name, revision: UInt8(truncatingIfNeeded: data.networkNumber(NFTA_TARGET_REV) ?? 0),
                     bytes: Array(data.bytes(NFTA_TARGET_INFO) ?? []))))
-    }
-
-    private mutating func act(_ name: String, _ data: NetlinkAttributes) {
-        switch name {
-        case "meta" where data.networkNumber(NFTA_META_KEY) == UInt32(NFT_META_MARK.rawValue):
-            emit(markTarget(register(data.networkNumber(NFTA_META_SREG))))
-        case "ct" where data.networkNumber(NFTA_CT_KEY) == UInt32(NFT_CT_MARK.rawValue):
-            emit(connectionMarkTarget(register(data.networkNumber(NFTA_CT_SREG))))
-        case "meta", "ct": break
-        case "masq": emit(.masquerade(TranslationOptions()))
-        case "nat" where data.networkNumber(NFTA_NAT_TYPE) == UInt32(NFT_NAT_SNAT.rawValue):
-            guard case .constant(let first) = register(data.networkNumber(NFTA_NAT_REG_ADDR_MIN)),
-                let address = Address(first[...], family)
-            else { return emit(.other(ExtensionBytes(name: "SNAT", revision: 0, bytes: []))) }
-            var last = address
-            if case .constant(let bytes) = register(data.networkNumber(NFTA_NAT_REG_ADDR_MAX)),
-                let end = Address(bytes[...], family)
-            {
-                last = end
-            }
-            emit(.sourceNAT(SourceRange(address, max(address, last))))
-        case "nat": emit(.other(ExtensionBytes(name: "DNAT", revision: 0, bytes: [])))
-        case "redir": emit(.other(ExtensionBytes(name: "REDIRECT", revision: 0, bytes: [])))
-        case "reject": emit(.other(ExtensionBytes(name: "REJECT", revision: 0, bytes: [])))
-        case "queue": emit(.queue)
-        default: emit(.other(ExtensionBytes(name: "nft \(name)", revision: 0, bytes: [])))
-        }
-    }
-
-    private func markTarget(_ register: Register) -> Target {
-        switch register {
-        case .constant(let bytes):
-            if let value = NetlinkMessage.load(UInt32.self, bytes[...], at: 0) {
-                return .mark(MarkOperation(value: value, mask: .max))
-            }
-        case .field(.mark, let mask, let xor):
-            let kept = mask.flatMap { NetlinkMessage.load(UInt32.self, $0[...], at: 0) } ?? .max
-            let value = xor.flatMap { NetlinkMessage.load(UInt32.self, $0[...], at: 0) } ?? 0
-            return .mark(MarkOperation(value: value, mask: ~kept))
-        case .field(.connectionMark, let mask, nil):
-            let kept = mask.flatMap { NetlinkMessage.load(UInt32.self, $0[...], at: 0) } ?? .max
-            return .connectionMark(.restore(connectionMask: kept, packetMask: .max))
-        default: break
-        }
-        return .other(ExtensionBytes(name: "MARK", revision: 255, bytes: []))
-    }
-
-    private func connectionMarkTarget(_ register: Register) -> Target {
-        switch register {
-        case .constant(let bytes):
-            if let value = NetlinkMessage.load(UInt32.self, bytes[...], at: 0) {
-                return .connectionMark(.set(value: value, mask: .max))
-            }
-        case .field(.mark, let mask, nil):
-            let kept = mask.flatMap { NetlinkMessage.load(UInt32.self, $0[...], at: 0) } ?? .max
-            return .connectionMark(.save(connectionMask: .max, packetMask: kept))
-        default: break
-        }
-        return .other(ExtensionBytes(name: "CONNMARK", revision: 255, bytes: []))
     }
 }

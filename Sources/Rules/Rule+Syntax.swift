@@ -153,6 +153,7 @@ extension Target {
             let ports = range.options.ports.map { ":\($0)" } ?? ""
             let address = range.first.family == .ipv6 && range.options.ports != nil ? "[\(range.addresses)]" : range.addresses
             return "-j SNAT --to-source \(address)\(ports)\(range.options.flagWords)"
+        case .destinationNAT(let range): return "-j DNAT --to-destination \(range.iptablesSyntax)"
         case .helper(let name): return "-j CT --helper \(printable(name))"
         case .jump(let chain): return "-j \(chain)"
         case .goTo(let chain): return "-g \(chain)"
@@ -186,6 +187,17 @@ extension TranslationOptions {
 extension SourceRange {
     /// The addresses as `--to-source` takes them: `203.0.113.10`, `203.0.113.10-203.0.113.12`.
     package var addresses: String { first == last ? "\(first)" : "\(first)-\(last)" }
+}
+
+extension DestinationRange {
+    fileprivate var iptablesSyntax: String {
+        var text = ""
+        if let first, let last {
+            text = first == last ? "\(first)" : "\(first)-\(last)"
+            if first.family == .ipv6, options.ports != nil { text = "[\(text)]" }
+        }
+        return text + (options.ports.map { ":\($0)" } ?? "") + options.flagWords
+    }
 }
 
 /// The text in quotes as iptables-save writes it, without them where it needs none.

@@ -9,6 +9,8 @@ package enum Target: Sendable, Hashable {
     case masquerade(TranslationOptions)
     /// Source translation to one of some addresses (`SNAT`).
     case sourceNAT(SourceRange)
+    /// Destination translation (`DNAT`).
+    case destinationNAT(DestinationRange)
     /// Assigns a connection tracking helper (`CT --helper`).
     case helper(String)
     /// Goes through a chain and comes back.
@@ -98,6 +100,21 @@ package struct SourceRange: Sendable, Hashable {
 
     /// The addresses from `first` to `last`; without `last` the one.
     package init(_ first: Address, _ last: Address? = nil, options: TranslationOptions = TranslationOptions()) {
+        self.first = first
+        self.last = last ?? first
+        self.options = options
+    }
+}
+
+/// What `DNAT` makes of the destination.
+package struct DestinationRange: Sendable, Hashable {
+    /// The addresses of which it becomes one, both of one family; nil: the address stays.
+    package let first, last: Address?
+    /// Its ports, which are those of the destination, and how it is chosen among several.
+    package let options: TranslationOptions
+
+    /// One of the addresses from `first` to `last`; without `last` the one; without both any address as it is.
+    package init(_ first: Address?, _ last: Address? = nil, options: TranslationOptions = TranslationOptions()) {
         self.first = first
         self.last = last ?? first
         self.options = options

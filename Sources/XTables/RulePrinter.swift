@@ -128,7 +128,7 @@ package enum RulePrinter {
         }
         return zip(requests, answers).map { request, answer in
             if failure == 0, fwmarkd_xt_outcome(answer.outcome) == FWMARKD_XT_PRINTED, let text = answer.text {
-                return printable(String(cString: text))
+                return printable(UnsafeBufferPointer(start: text, count: strlen(text)).lazy.map { UInt8(bitPattern: $0) })
             }
             let reason = failure != 0 ? String(cString: strerror(failure)) : reason(answer)
             return " \(request.isTarget ? "-j" : "-m") \(request.part.name) [\(request.part.dataSize) bytes: \(reason)]"
@@ -173,7 +173,7 @@ extension Target {
     fileprivate var isExtension: Bool {
         switch self {
         case .jump, .goTo, .returnToCaller, .accept, .drop, .queue, .none: false
-        case .mark, .connectionMark, .masquerade, .sourceNAT, .helper, .other: true
+        case .mark, .connectionMark, .masquerade, .sourceNAT, .destinationNAT, .helper, .other: true
         }
     }
 }

@@ -122,7 +122,7 @@ struct LanguageTests {
         "A file that asks for nothing in so many words is right",
         arguments: [
             "services: []", "---\nftp: []\n", "daemon: {}\nservices: []\nmasquerade: []\n", "daemon: {}\r\nservices: []\r\n",
-            "\u{feff}services: []\n", "%YAML 1.1\n---\nservices: []\n...\n", "\"services\": []\n", "daemon: {}",
+            "\u{feff}services: []\n", "%YAML 1.1\n---\nservices: []\n...\n", "\"services\": []\n",
         ])
     func nothing(_ text: String) throws {
         #expect(try load(text).configuration == Configuration())
@@ -172,14 +172,14 @@ struct LanguageTests {
             ("check-interval", "90s", .seconds(90)), ("check-interval", "2m", .seconds(120)),
         ])
     func durations(_ key: String, _ text: String, _ duration: Duration) throws {
-        #expect(try load("daemon: {\(key): \(text)}").configuration.daemon.checkInterval == duration)
+        #expect(try load("services: []\ndaemon: {\(key): \(text)}").configuration.daemon.checkInterval == duration)
     }
 
     @Test(
         "Durations out of range or without a unit are refused",
         arguments: ["99ms", "3601s", "1", "1.5s", "-1s", "s", "1d", "01s", "1S", "1 s"])
     func badDurations(_ text: String) {
-        #expect(errorLines([("f", Array("daemon: {check-interval: \(text)}".utf8))]).count == 1)
+        #expect(errorLines([("f", Array("services: []\ndaemon: {check-interval: \(text)}".utf8))]).count == 1)
     }
 
     @Test(

@@ -20,6 +20,7 @@ top = pathlib.Path(__file__).resolve().parents[2]
 # What a schema cannot say: what is no YAML, or is YAML's own affair (duplicate keys, anchors, tags), what depends on
 # two values.
 BEYOND = {
+    "settings alone, which is what is left of a file that was cut off",
     "an anchor and its alias",
     "a key twice",
     "a section twice",

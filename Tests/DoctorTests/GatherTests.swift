@@ -70,11 +70,11 @@ struct GatherTests {
             ),
             (
                 ["iptables-legacy", "-t", "mangle", "-A", "PREROUTING", "-j", "MARK", "--set-mark", "99"], "foreign-marks",
-                "`iptables -t mangle -A PREROUTING -j MARK --set-xmark 0x63/0xffffffff` changes the mark 21 of packets of ftp"
+                "`iptables-legacy -t mangle -A PREROUTING -j MARK --set-xmark 0x63/0xffffffff` changes the mark 21 of packets of ftp"
             ),
             (
                 ["iptables-legacy", "-A", "INPUT", "-m", "mark", "--mark", "0x10/0x10", "-j", "DROP"], "mark-readers",
-                "`iptables -A INPUT -m mark --mark 0x10/0x10 -j DROP` drops packets with the bits 0x10"
+                "`iptables-legacy -A INPUT -m mark --mark 0x10/0x10 -j DROP` drops packets with the bits 0x10"
             ),
             (
                 ["iptables-nft", "-A", "INPUT", "-p", "tcp", "--dport", "21", "-j", "DROP"], "filter-rules",

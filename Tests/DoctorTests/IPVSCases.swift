@@ -121,7 +121,9 @@ let ipvsCases: [Case] = [
         $0.configuration = try configuration(
             healthyConfiguration + "\nmasquerade: [{name: full-nat, sources: [0.0.0.0/0], destinations: [10.11.12.0/24]}]\n")
     },
-    .warning("ipvs-conntrack", "a foreign nat rule for IPVS", "net.ipv4.vs.conntrack is 0, and `iptables -t nat -A POSTROUTING") {
+    .warning(
+        "ipvs-conntrack", "a foreign nat rule for IPVS", "net.ipv4.vs.conntrack is 0, and `iptables-legacy -t nat -A POSTROUTING"
+    ) {
         $0.put(.nat, [.postrouting: [try rule(.masquerade(TranslationOptions()), out: "eth9", when: .other(other("ipvs")))]])
     },
     .silent("ipvs-conntrack", "the like with conntrack") {

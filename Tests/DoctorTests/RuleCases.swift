@@ -8,17 +8,18 @@ import Rules
 let ruleCases: [Case] = [
     .warning(
         "foreign-marks", "another mark after ours",
-        "`iptables -t mangle -A PREROUTING -i eth0 -j MARK --set-xmark 0x1/0xffffffff` changes the mark 21 of packets of ftp and 1 more."
+        "`iptables-legacy -t mangle -A PREROUTING -i eth0 -j MARK --set-xmark 0x1/0xffffffff` changes the mark 21 of packets of ftp and 1 more."
     ) { $0.put(.mangle, [.prerouting: [try rule(.mark(MarkOperation(value: 1, mask: .max)), by: "eth0")]]) },
     .warning(
         "foreign-marks", "a mark restored from the connection, in INPUT",
-        "`iptables -t mangle -A INPUT -d 203.0.113.10/32 -j CONNMARK --restore-mark"
+        "`iptables-legacy -t mangle -A INPUT -d 203.0.113.10/32 -j CONNMARK --restore-mark"
     ) {
         $0.put(
             .mangle,
             [.input: [try rule(.connectionMark(.restore(connectionMask: .max, packetMask: .max)), to: "203.0.113.10")]])
     },
-    .warning("foreign-marks", "bits outside our mask, which IPVS compares too", "`iptables -t mangle -A PREROUTING -j MARK") {
+    .warning("foreign-marks", "bits outside our mask, which IPVS compares too", "`iptables-legacy -t mangle -A PREROUTING -j MARK")
+    {
         $0.configuration = try configuration("services: [{name: web, mark: 0x50/0xff, addresses: [203.0.113.20], tcp: [80, 443]}]")
         $0.ipvs = .services([healthyServices[1]])
         $0.put(.mangle, [.prerouting: [try rule(.mark(MarkOperation(value: 0x100, mask: 0xff00)))]], first: true)
@@ -45,14 +46,14 @@ let ruleCases: [Case] = [
 
     .problem(
         "mark-readers", "a mark with the bit that kube-proxy drops by",
-        "`iptables -A KUBE-FIREWALL -m mark --mark 0x8000/0x8000 -j DROP` drops packets with the bits 0x8000, which the mark 40000 of web has."
+        "`iptables-legacy -A KUBE-FIREWALL -m mark --mark 0x8000/0x8000 -j DROP` drops packets with the bits 0x8000, which the mark 40000 of web has."
     ) {
         try $0.markWeb(40000)
         try $0.putKubeProxy()
     },
     .warning(
         "mark-readers", "a mark with the bit that kube-proxy translates by",
-        "`iptables -t nat -A KUBE-POSTROUTING -j MASQUERADE` translates packets with the bits 0x4000, which the mark 16384 of web has."
+        "`iptables-legacy -t nat -A KUBE-POSTROUTING -j MASQUERADE` translates packets with the bits 0x4000, which the mark 16384 of web has."
     ) {
         try $0.markWeb(0x4000)
         try $0.putKubeProxy()
@@ -79,7 +80,7 @@ let ruleCases: [Case] = [
     },
     .problem(
         "filter-rules", "answers that connection tracking calls invalid",
-        "`iptables -A FORWARD -m conntrack --ctstate INVALID -j DROP` drops answers"
+        "`iptables-legacy -A FORWARD -m conntrack --ctstate INVALID -j DROP` drops answers"
     ) {
         $0.put(.filter, [.forward: [try rule(.drop, when: .connectionState([.invalid], isInverted: false))]])
     },
@@ -103,11 +104,11 @@ let ruleCases: [Case] = [
 
     .warning(
         "rules-before-ours", "a rule before ours that lets packets pass",
-        "`iptables -t mangle -A PREROUTING -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT` is before fwmarkd's jump"
+        "`iptables-legacy -t mangle -A PREROUTING -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT` is before fwmarkd's jump"
     ) { $0.put(.mangle, [.prerouting: [try rule(.accept, when: established)]], first: true) },
     .warning(
         "rules-before-ours", "a chain before ours that masquerades",
-        "`iptables -t nat -A OUT -s 10.0.0.0/8 -j MASQUERADE` is before fwmarkd's jump and may end the way of packets of ftp."
+        "`iptables-legacy -t nat -A OUT -s 10.0.0.0/8 -j MASQUERADE` is before fwmarkd's jump and may end the way of packets of ftp."
     ) {
         $0.put(
             .nat, [.postrouting: [try rule(.jump(chain("OUT")), out: "eth0")]], first: true,

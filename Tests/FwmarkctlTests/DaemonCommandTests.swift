@@ -186,7 +186,7 @@ struct DaemonCommandTests {
         #expect(end.status == 0)
         #expect(
             end.output == """
-                + iptables -t nat -N FWMARKD-NAT
+                + iptables-legacy -t nat -N fwmarkd-nat
                 - iptables moved
                 + iptables moved
                 2 changes: 1 chain added, 1 rule removed, in 1.2 ms

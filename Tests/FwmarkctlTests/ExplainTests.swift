@@ -82,7 +82,7 @@ struct ExplainTests {
             let line = "explain --kernel --config \(file) --protocol tcp --source 198.51.100.7:40000 --destination 203.0.113.10:21"
             let nothing = try program.run(line)
             #expect(nothing.status == 0)
-            #expect(nothing.output.contains("note    iptables -t mangle: no jump into fwmarkd-mark is in PREROUTING"))
+            #expect(nothing.output.contains("note    iptables-legacy -t mangle: no jump into fwmarkd-mark is in PREROUTING"))
             #expect(nothing.output.contains("mark    none"))
 
             #expect(try program.run("apply --config \(file) --socket \(scratch.path)").status == 0)

@@ -4,7 +4,7 @@ import NamespaceSupport
 import Testing
 
 private let ipv4 = """
-    # iptables: what fwmarkd wants, for iptables-legacy-restore --noflush
+    # iptables-legacy: what fwmarkd wants, for iptables-legacy-restore --noflush
     *nat
     :fwmarkd-nat - [0:0]
     -A POSTROUTING -j fwmarkd-nat
@@ -21,7 +21,7 @@ private let ipv4 = """
 
     """
 private let ipv6 = """
-    # ip6tables: what fwmarkd wants, for ip6tables-legacy-restore --noflush
+    # ip6tables-legacy: what fwmarkd wants, for ip6tables-legacy-restore --noflush
     *mangle
     :fwmarkd-mark - [0:0]
     -A PREROUTING -j fwmarkd-mark

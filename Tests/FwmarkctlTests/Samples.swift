@@ -49,9 +49,10 @@ enum Samples {
     static let reconciliation = Reconciliation(
         changes: [
             ChangeMessage(
-                kind: .addChain, family: .ipv4, table: .nat, chain: "FWMARKD-NAT", lines: ["+ iptables -t nat -N FWMARKD-NAT"]),
+                kind: .addChain, family: .ipv4, table: .nat, chain: "fwmarkd-nat",
+                lines: ["+ iptables-legacy -t nat -N fwmarkd-nat"]),
             ChangeMessage(
-                kind: .remove, family: .ipv4, table: .nat, chain: "FWMARKD-NAT", lines: ["- iptables moved", "+ iptables moved"]),
+                kind: .remove, family: .ipv4, table: .nat, chain: "fwmarkd-nat", lines: ["- iptables moved", "+ iptables moved"]),
         ], changeCount: 2, warnings: ["something to know"], milliseconds: 1.24, sha256: "00")
 
     static let events = [

@@ -51,6 +51,10 @@ struct Fate: Hashable {
     var mark: UInt32 = 0
     /// Its source at the end; nil: not looked at.
     var source: Address?
+    /// Its destination at the end; nil: not looked at.
+    var destination: Address?
+    /// Its destination port at the end, where it has one.
+    var destinationPort: UInt16?
     /// Its connection's mark; nil where none is followed.
     var connectionMark: UInt32?
 
@@ -116,7 +120,8 @@ struct Director {
         for (index, trip) in trips.enumerated() where !fates[index].isDropped {
             guard let key = trip.connection, let entry = connections.entries[key] else { continue }
             fates[index].connectionMark = entry.mark
-            fates[index].source = entry.answersTo
+            (fates[index].source, fates[index].destination) = (entry.answersTo, entry.answersFrom)
+            if trip.packet.destinationPort != nil { fates[index].destinationPort = entry.answersFromPort }
         }
         return fates
     }

@@ -13,19 +13,22 @@ struct ForeignTables {
     /// Whether some rules match by chance, or by what no judge knows.
     var hasUnknowns = true
 
+    /// Where mangle has rules.
+    var hooks = Hook.allCases
+
     /// The lines of a dump.
     ///
     /// - Parameter rules: how many rules mangle has; the other tables have fewer.
     mutating func dump(rules: Int) -> String {
-        var text = table("mangle", Hook.allCases, rules)
+        var text = table("mangle", hooks, rules)
         guard isTracking else { return text }
-        text += table("nat", [.input, .postrouting], pick([0, 1, 2, 3, rules / 2]))
-        if pick([true, false, false]) { text += table("filter", [.input, .forward, .output], 3) }
+        text += table("nat", [.input, .postrouting], pick([0, 1, 2, 3, rules / 2]), redirections: pick([0, 0, 3, 6]))
+        if pick([true, false, false]) { text += table("filter", [.input, .forward, .output].filter(hooks.contains), 3) }
         if pick([true, false, false, false]) { text += table("raw", [.prerouting, .output], 2) }
         return text
     }
 
-    private mutating func table(_ name: String, _ hooks: [Hook], _ rules: Int) -> String {
+    private mutating func table(_ name: String, _ hooks: [Hook], _ rules: Int, redirections: Int = 0) -> String {
         let chains = ["A", "B", "C"]
         var lines = ["*\(name)"]
         for hook in hooks {
@@ -51,6 +54,10 @@ struct ForeignTables {
             lines.insert(
                 "-A \(hook.chain) \(pick([true, false]) ? match(name, hook) : "") -\(pick(["j", "j", "j", "g"])) \(chain)",
                 at: min(place, lines.count))
+        }
+        for _ in 0..<redirections {
+            let hook = pick([Hook.prerouting, .prerouting, .output])
+            lines.append("-A \(hook.chain) \(redirection(hook))")
         }
         return (lines + ["COMMIT", ""]).joined(separator: "\n")
     }
@@ -169,6 +176,19 @@ struct ForeignTables {
                 ])
         default: return ""
         }
+    }
+
+    /// To one of some servers, or to the director itself; ports go with a protocol that has some.
+    private mutating func redirection(_ hook: Hook) -> String {
+        let (local, remote) = (ForeignTables.local(family)[1], ForeignTables.remote(family)[1])
+        let last = family == .ipv4 ? "10.1.2.6" : "2001:db8:a:1::6"
+        let port =
+            "-p tcp \(pick(["", "-d \(prefix())"])) -j DNAT --to-destination " + (family == .ipv4 ? remote : "[\(remote)]") + ":443"
+        let target = pick([
+            "-j DNAT --to-destination \(remote)", hook == .output ? "-j RETURN" : "-j DNAT --to-destination \(local)", "-j ACCEPT",
+            pick([true, false, false]) ? "-j DNAT --to-destination \(remote)-\(last)" : "",
+        ])
+        return pick([port, match("mangle", hook) + " " + target, match("mangle", hook) + " " + target])
     }
 
     private mutating func translation(_ chains: [String], _ hook: Hook?) -> String {

@@ -40,7 +40,7 @@ struct JudgedPacketTests {
     func judge(_ stage: Stage) async throws {
         try await NetworkNamespace.run { namespace in
             let director = try Director(stage.family, in: namespace)
-            var (all, unknown, marked, translated) = (0, 0, 0, 0)
+            var (all, unknown, marked, translated, redirected) = (0, 0, 0, 0, 0)
             for round in rounds(20, 60) {
                 var foreign = ForeignTables(
                     numbers: stage.numbers(round), family: stage.family, isTracking: stage.isTracking)
@@ -48,7 +48,9 @@ struct JudgedPacketTests {
                 try namespace.restore(dump, stage.family, tracking: stage.isTracking)
                 if round % 3 == 0 { _ = try await namespace.reconcile(to: try stage.ownConfiguration()) }
                 let verdicts = Verdicts(judge: Judge(tables: try namespace.tables(stage.family)), director: director)
-                var trips = Trips(numbers: foreign.numbers, family: stage.family, isTracking: stage.isTracking)
+                var trips = Trips(
+                    numbers: foreign.numbers, family: stage.family, isTracking: stage.isTracking,
+                    isRedirected: dump.contains("DNAT"))
                 let first = try trips.some(120)
                 var journeys = zip(first, try director.fates(of: first)).map { ($0, $1, UInt32(0), true) }
                 if stage.isTracking { journeys += try laterPackets(journeys.map { ($0.0, $0.1) }, director) }
@@ -69,11 +71,18 @@ struct JudgedPacketTests {
                     #expect(fate.isAsSaid(said), "\(trip)\n\(fate)\n\(said)\nround \(round)\n\(dump)")
                     if fate.mark != 0 { marked += 1 }
                     if let source = fate.source, source != trip.packet.source { translated += 1 }
+                    if let destination = fate.destination,
+                        destination != trip.packet.destination || fate.destinationPort != trip.packet.destinationPort
+                    {
+                        redirected += 1
+                    }
                 }
             }
-            print("\(stage.testDescription): \(all) packets, \(unknown) unknown, \(marked) marked, \(translated) translated")
+            print(
+                "\(stage.testDescription): \(all) packets, \(unknown) unknown, \(marked) marked, \(translated) translated, "
+                    + "\(redirected) redirected")
             #expect(unknown * 10 <= all && marked * 4 > all)
-            if stage.isTracking { #expect(translated * 50 > all) }
+            if stage.isTracking { #expect(translated * 50 > all && redirected * 200 > all) }
         }
     }
 
@@ -82,7 +91,10 @@ struct JudgedPacketTests {
         _ first: [(Trip, Fate)], _ director: Director
     ) throws -> [(Trip, Fate, UInt32, Bool)] {
         var result: [(Trip, Fate, UInt32, Bool)] = []
-        let followed = first.filter { !$0.1.isDropped && $0.1.connectionMark != nil }
+        let followed = first.filter {
+            !$0.1.isDropped && $0.1.connectionMark != nil && $0.1.destination == $0.0.packet.destination
+                && $0.1.destinationPort == $0.0.packet.destinationPort
+        }
         let again = followed.enumerated().filter { $0.offset % 3 == 0 }.map(\.element)
         let fates = try director.fates(of: again.map(\.0))
         for ((trip, fate), next) in zip(again, fates) { result.append((trip, next, fate.connectionMark ?? 0, false)) }
@@ -94,8 +106,7 @@ struct JudgedPacketTests {
         }.map(\.element)
         let answers = answered.map { trip, _ in
             var answer = trip.answer
-            let isInside = answer.packet.destination.map { ["10.", "2001:db8:a:"].contains(where: "\($0)".hasPrefix) } ?? false
-            answer.packet.outInterface = Director.outgoing[isInside ? 1 : 0]
+            answer.packet.outInterface = answer.packet.destination.map(Trips.outgoing)
             return answer
         }
         for (((_, fate), answer), next) in zip(zip(answered, answers), try director.fates(of: answers)) {

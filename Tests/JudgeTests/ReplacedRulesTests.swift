@@ -24,7 +24,8 @@ struct ReplacedRulesTests {
             var foreign = ForeignTables(numbers: stage.numbers(10_000 + round), family: stage.family, isTracking: stage.isTracking)
             foreign.hasUnknowns = false
             dump = foreign.dump(rules: 2 + round % 9)
-            var trips = Trips(numbers: foreign.numbers, family: stage.family, isTracking: stage.isTracking)
+            var trips = Trips(
+                numbers: foreign.numbers, family: stage.family, isTracking: stage.isTracking, isRedirected: dump.contains("DNAT"))
             self.trips = try trips.some(80)
             try restore()
         }

@@ -27,6 +27,10 @@ package struct Connections {
         package let mark: UInt32
         /// Where answers go: the source after translation.
         package let answersTo: Address
+        /// Where answers come from: the destination after translation.
+        package let answersFrom: Address
+        /// The port that answers come from; 0 without ports.
+        package let answersFromPort: UInt16
     }
 
     /// The connections.
@@ -44,10 +48,13 @@ package struct Connections {
             func address(_ text: Substring?) -> Address? { text.flatMap { try? Address(parsing: String($0)) } }
             let (ports, otherPorts) = (values("sport").map { UInt16($0) }, values("dport").map { UInt16($0) })
             guard let source = address(values("src").first), let destination = address(values("dst").first),
-                let answersTo = address(values("dst").last), let mark = values("mark").first.flatMap({ UInt32($0) })
+                let answersTo = address(values("dst").last), let answersFrom = address(values("src").last),
+                let mark = values("mark").first.flatMap({ UInt32($0) })
             else { continue }
             let key = Key(protocolNumber, source, ports.first ?? nil, destination, otherPorts.first ?? nil)
-            entries[key] = Entry(mark: mark, answersTo: answersTo)
+            entries[key] = Entry(
+                mark: mark, answersTo: answersTo, answersFrom: answersFrom, answersFromPort: (ports.count > 1 ? ports[1] : nil) ?? 0
+            )
         }
     }
 

@@ -121,7 +121,7 @@ extension ReferenceReader {
                     switch text {
                     case "masquerade": .masquerade
                     case "virtual-address": .virtualAddress
-                    default: (try? Address(parsing: text)).map { .address($0) }
+                    default: (try? Address(parsing: text)).flatMap { ReferenceReader.isSource($0, $0) ? .address($0) : nil }
                     }
                 }
             }
@@ -194,9 +194,17 @@ extension ReferenceReader {
         let parts = text.split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false).map {
             try? Address(parsing: String($0))
         }
-        guard let first = parts[0], let last = parts[parts.count - 1], first.family == last.family, first <= last else {
-            return nil
-        }
+        guard let first = parts[0], let last = parts[parts.count - 1], first.family == last.family, first <= last,
+            isSource(first, last)
+        else { return nil }
         return .addresses(first, last)
+    }
+
+    /// Whether packets can come from all of these.
+    static func isSource(_ first: Address, _ last: Address) -> Bool {
+        let never = ["0.0.0.0/32", "224.0.0.0/4", "255.255.255.255/32", "::/128", "ff00::/8"].compactMap {
+            try? Prefix(parsing: $0)
+        }
+        return !never.contains { $0.family == first.family && first <= $0.last && $0.address <= last }
     }
 }

@@ -153,7 +153,10 @@ extension ReferenceReader {
             let before = reader.errors.count
             var selection = Selection<MACAddress>()
             reader.elements(node) {
-                guard let (mac, isExcluded) = $0.entry($1, { try? MACAddress(parsing: $0) }) else { return }
+                let entry = $0.entry($1) { text in
+                    (try? MACAddress(parsing: text)).flatMap { $0.bits >> 40 & 1 == 0 ? $0 : nil }
+                }
+                guard let (mac, isExcluded) = entry else { return }
                 if isExcluded { selection.excluded.append(mac) } else { selection.included.append(mac) }
             }
             if reader.errors.count == before, selection.included.contains(where: selection.excluded.contains) { reader.note(node) }

@@ -91,7 +91,7 @@ package struct FirewallTable: Sendable {
         switch origin {
         case .legacy(let table):
             let place = table == .filter ? "" : " -t \(table)"
-            return "`\(family.command)\(place) -A \(chains[chain].id) \(printable(found.rule.iptablesSyntax))`"
+            return "`\(family.command)-legacy\(place) -A \(chains[chain].id) \(printable(found.rule.iptablesSyntax))`"
         case .nftables(let name):
             let words = printable(found.rule.iptablesSyntax)
             return "nft rule \(printable(name)) \(printable(chains[chain].name)) handle \(found.handle) (\(words))"
@@ -185,7 +185,7 @@ extension Target {
         switch self {
         case .drop, .queue: .drop
         case .accept: .accept
-        case .masquerade, .sourceNAT: .translate
+        case .masquerade, .sourceNAT, .destinationNAT: .translate
         case .mark, .connectionMark(.restore): .mark
         case .other(let extensionBytes):
             switch extensionBytes.name {

@@ -9,7 +9,7 @@ enum IptablesSave {
         for family in families {
             let tables = TableID.ours.filter { $0.family == family && ruleset.tables[$0] != nil }
             guard !tables.isEmpty else { continue }
-            text += "# \(family.command): what fwmarkd wants, for \(family.command)-legacy-restore --noflush\n"
+            text += "# \(family.command)-legacy: what fwmarkd wants, for \(family.command)-legacy-restore --noflush\n"
             for id in tables {
                 let chains = ruleset.tables[id] ?? []
                 text += "*\(id.table)\n"
