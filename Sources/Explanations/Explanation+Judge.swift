@@ -41,6 +41,7 @@ extension Explanation {
         var later = first
         later.state = .established
         later.connectionMark = .unknown
+        (later.isDestinationTranslated, later.isSourceTranslated) = (nil, nil)
         // nat is asked for the first packet of a connection alone, and a jump there decides nothing.
         let isTranslated = passage.steps.contains {
             $0.table == Table.nat.rawValue && ![.jump, .goto, .return, .nothing].contains($0.effect)
@@ -74,6 +75,7 @@ private struct Passage {
             packet.mark = judgement.mark.value.map { PartialMark($0) } ?? .unknown
             packet.connectionMark = judgement.connectionMark.value.map { PartialMark($0) } ?? .unknown
             (packet.destination, packet.destinationPort) = (judgement.destination, judgement.destinationPort)
+            packet.isDestinationTranslated = judgement.isDestinationTranslated
             if mark.verdict == .dropped {
                 source.reason = mark.reason
                 return

@@ -25,7 +25,7 @@ extension MarkSorting {
         }
     }
 
-    /// Takes later marks off earlier ones; where that has no words the earlier one stays.
+    /// Takes later marks off earlier ones; where that cannot be expressed the earlier one stays.
     ///
     /// Each round settles every rule with the first of the earlier ones that it is in conflict with, and with the last of the later
     /// ones. So one that is in conflict with all others takes one round, from whichever side.

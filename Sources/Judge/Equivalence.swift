@@ -59,6 +59,7 @@ package struct Equivalence {
         var comparison = Equivalence(hook: hook, table: id.table, family: id.family, budget: 60_000_000)
         var packet = JudgedPacket(id.family)
         (packet.isFurtherFragment, packet.state) = (nil, nil)
+        (packet.isDestinationTranslated, packet.isSourceTranslated) = (nil, nil)
         (packet.mark, packet.connectionMark) = (.unknown, .unknown)
         if id.table == .nat { packet.state = .new }
         let isDone = comparison.run(

@@ -21,6 +21,9 @@ package struct JudgedPacket: Sendable, Hashable {
     package var connectionMark = PartialMark(0)
     /// The state of its connection, one bit; the packet that opens one is `new`.
     package var state: ConnectionStates? = .new
+    /// Whether its connection's destination and source are translated, as the conntrack states DNAT and SNAT ask. The packet that opens
+    /// one meets the rules of nat first.
+    package var isDestinationTranslated: Bool? = false, isSourceTranslated: Bool? = false
     /// The sender's hardware address.
     package var mac: MACAddress?
     /// Whether it came in an Ethernet frame; false: by a tunnel, by lo, or from this machine, and no match of senders takes it.
@@ -40,8 +43,11 @@ package struct JudgedPacket: Sendable, Hashable {
     /// Gives it the destination; one of several is not known. A port stays where no ports are given (`nf_nat_l4proto_unique_tuple` in
     /// `net/netfilter/nf_nat_core.c`).
     mutating func redirect(to range: DestinationRange) {
+        let before = (destination, destinationPort)
         if let first = range.first { destination = first == range.last ? first : nil }
         if let ports = range.options.ports { destinationPort = ports.lower == ports.upper ? ports.lower : nil }
+        // What it has already is no translation.
+        if (destination, destinationPort) != before { isDestinationTranslated = destination == nil ? nil : true }
     }
 
     /// A packet of the family, of which no more is known than that it is whole, bears no mark and opens a connection.

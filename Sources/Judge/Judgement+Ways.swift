@@ -11,6 +11,7 @@ extension Judgement {
             connectionMark = .known(first.packet.connectionMark.value)
             translation = .known(first.translation)
             (destination, destinationPort) = (first.packet.destination, first.packet.destinationPort)
+            isDestinationTranslated = first.packet.isDestinationTranslated
             helper = .known(first.helper)
             verdict = .known(first.verdict)
             steps = first.steps
@@ -37,6 +38,7 @@ extension Judgement {
             return values.count == 1 ? values.first ?? nil : nil
         }
         (destination, destinationPort) = (common(\.packet.destination), common(\.packet.destinationPort))
+        isDestinationTranslated = common(\.packet.isDestinationTranslated)
         helper = agreed(\.helper, \.verdictDoubt)
         verdict = agreed(\.verdict, \.verdictDoubt)
         let told = passing.first ?? first

@@ -58,6 +58,8 @@ package struct Judgement: Sendable, Hashable {
     package var translation: Known<Translation>
     /// The destination that it has after the hook, and the port; nil: not known.
     package var destination: Address?, destinationPort: UInt16?
+    /// Whether rules have translated the destination; nil: not known.
+    package var isDestinationTranslated: Bool?
     /// The connection tracking helper that its connection is given; empty: none.
     package var helper: Known<String>
     /// Whether it passes the hook.

@@ -53,6 +53,7 @@ enum OtherTarget {
         case .redirecting:
             way.packet.destination = nil
             way.packet.destinationPort = nil
+            way.packet.isDestinationTranslated = nil
             way.passTable()
             return true
         case .translating:

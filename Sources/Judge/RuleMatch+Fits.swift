@@ -51,7 +51,7 @@ extension Condition {
         case .mark(let match): packet.mark.matches(match)
         case .connectionMark(let match): packet.connectionMark.matches(match)
         case .mac(let address, let isInverted): packet.isFromEthernet ? packet.mac.map { ($0 == address) != isInverted } : false
-        case .connectionState(let states, let isInverted): fits(states, isInverted, packet.state)
+        case .connectionState(let states, let isInverted): fits(states, isInverted, packet)
         case .addressRange(let side, let first, let last, let isInverted):
             (side == .source ? packet.source : packet.destination).map { (first <= $0 && $0 <= last) != isInverted }
         case .other(.authenticationHeader) where packet.answers[self] == nil: packet.protocolNumber.map { $0 == 51 }
@@ -68,12 +68,15 @@ extension Condition {
         }
     }
 
-    private func fits(_ states: ConnectionStates, _ isInverted: Bool, _ state: ConnectionStates?) -> Bool? {
-        // Whether its addresses are translated depends on rules that it has not met yet.
-        let translations: ConnectionStates = [.sourceTranslated, .destinationTranslated]
-        guard let state else { return nil }
-        if !states.isDisjoint(with: state) { return !isInverted }
-        return states.isDisjoint(with: translations) ? isInverted : nil
+    private func fits(_ states: ConnectionStates, _ isInverted: Bool, _ packet: JudgedPacket) -> Bool? {
+        guard let state = packet.state else { return nil }
+        var parts: [Bool?] = [!states.isDisjoint(with: state)]
+        // What is not followed, or belongs to nothing, is not translated.
+        if state.isDisjoint(with: [.invalid, .untracked]) {
+            if states.contains(.destinationTranslated) { parts.append(packet.isDestinationTranslated) }
+            if states.contains(.sourceTranslated) { parts.append(packet.isSourceTranslated) }
+        }
+        return parts.contains(true) ? !isInverted : parts.contains(nil) ? nil : isInverted
     }
 }
 

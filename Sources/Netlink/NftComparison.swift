@@ -47,6 +47,7 @@ struct NftComparison {
             guard let marks = markMatch else { return .unknown }
             match.conditions.append(.connectionMark(marks))
         case .connectionState: return addState(&match)
+        case .connectionStatus: return addStatus(&match)
         case .port(let side):
             guard mask == nil, let lower = port(first), let upper = port(last), lower <= upper else { return .unknown }
             match.conditions.append(.ports(PortMatch(side, [PortRange(lower, upper)], isInverted: isInverted)))
@@ -118,6 +119,18 @@ struct NftComparison {
             (states, isInverted) = (value, self.isInverted)
         }
         match.conditions.append(.connectionState(NftComparison.states(states), isInverted: isInverted))
+        return .taken
+    }
+
+    /// `ct status dnat`: of the bits of `IPS_*` (`<linux/netfilter/nf_conntrack_common.h>`) those of translations are states to x_tables.
+    private func addStatus(_ match: inout RuleMatch) -> Outcome {
+        guard first == last, number(first) == 0, let mask, let bits = number(mask), bits != 0, bits & ~0x30 == 0 else {
+            return .unknown
+        }
+        var states: ConnectionStates = []
+        if bits & 0x10 != 0 { states.insert(.sourceTranslated) }
+        if bits & 0x20 != 0 { states.insert(.destinationTranslated) }
+        match.conditions.append(.connectionState(states, isInverted: !isInverted))
         return .taken
     }
 

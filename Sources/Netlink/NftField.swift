@@ -12,6 +12,7 @@ enum NftField: Hashable {
     case mark
     case connectionMark
     case connectionState
+    case connectionStatus
     case port(PortMatch.Side)
     case addressType(AddressSide)
 
@@ -24,6 +25,7 @@ enum NftField: Hashable {
             switch data.networkNumber(NFTA_CT_KEY) {
             case UInt32(NFT_CT_MARK.rawValue): self = .connectionMark
             case UInt32(NFT_CT_STATE.rawValue): self = .connectionState
+            case UInt32(NFT_CT_STATUS.rawValue): self = .connectionStatus
             default: return nil
             }
         case "fib":

@@ -69,6 +69,25 @@ struct FilesTests {
         }
     }
 
+    @Test("A file of settings alone is right beside others, and no configuration by itself")
+    func settings() throws {
+        let settings = "daemon: {on-drift: report}\n"
+        try withDirectory(["fwmarkd.yaml": "services: []\n", "conf.d/a.yaml": settings]) { directory in
+            let loaded = try Configuration.load(path: "\(directory)/fwmarkd.yaml")
+            #expect(loaded.configuration.daemon.onDrift == .report)
+        }
+        try withDirectory(["fwmarkd.yaml": settings, "conf.d/a.yaml": "ftp: []\n"]) { directory in
+            _ = try Configuration.load(path: "\(directory)/fwmarkd.yaml")
+        }
+        try withDirectory(["fwmarkd.yaml": settings, "conf.d/a.yaml": "# nothing\n"]) { directory in
+            let path = "\(directory)/fwmarkd.yaml"
+            #expect(
+                errors(of: path) == [
+                    "\(path):1:1: there are settings of \"daemon:\" alone; to ask for no rules, write \"services: []\""
+                ])
+        }
+    }
+
     @Test("A conf.d that cannot be looked through is an error, not an empty one")
     func unreadableDirectory() throws {
         try withDirectory(["fwmarkd.yaml": "nonsense: 1\n", "conf.d": "a file\n"]) { directory in

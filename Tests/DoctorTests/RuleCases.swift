@@ -84,6 +84,31 @@ let ruleCases: [Case] = [
     ) {
         $0.put(.filter, [.forward: [try rule(.drop, when: .connectionState([.invalid], isInverted: false))]])
     },
+    .problem(
+        "filter-rules", "firewalld, which lets in what is translated, and rejects the rest",
+        "`iptables-legacy -A INPUT -j REJECT` drops clients' connections to 203.0.113.10, tcp port 21 (ftp), and 3 more"
+    ) {
+        $0.put(
+            .filter,
+            [
+                .input: [
+                    try rule(.accept, when: .connectionState([.related, .established, .destinationTranslated], isInverted: false)),
+                    try rule(.accept, by: "lo"), try rule(.other(other("REJECT"))),
+                ]
+            ])
+    },
+    .silent("filter-rules", "the same with a translation of its own to the virtual address") {
+        $0.put(
+            .nat,
+            [.prerouting: [try rule(.destinationNAT(DestinationRange(nil, options: TranslationOptions(ports: PortRange(1)))))]])
+        $0.put(
+            .filter,
+            [
+                .input: [
+                    try rule(.accept, when: .connectionState([.destinationTranslated], isInverted: false)), try rule(.drop),
+                ]
+            ])
+    },
     .silent("filter-rules", "the same with tracked connections") {
         $0.settings["net.ipv4.vs.conntrack"] = "1"
         $0.put(.filter, [.forward: [try rule(.drop, when: .connectionState([.invalid], isInverted: false))]])

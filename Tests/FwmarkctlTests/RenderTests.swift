@@ -107,7 +107,8 @@ struct RenderTests {
                 """)
         #expect(
             end.errorLines == [
-                "fwmarkctl: web: the file names no real servers of mark 256 in ipv4; put yours in",
+                "fwmarkctl: web: the file names no real servers of mark 256 for IPv4; put yours in, each as "
+                    + "\"-a -f 256 -r ADDRESS:0 -m -w 1\"",
                 "fwmarkctl: web: IPVS compares all 32 bits of a mark; packets that bear other bits beside 256 do not match",
             ])
         let unknown = try program.run("render --format keepalived --service nosuch --config \(file)")

@@ -96,6 +96,56 @@ extension ImportCase {
                 tcp: [80]
 
             """),
+        marks(
+            "Ranges inside of one another keep what those after them leave",
+            [
+                "-d 203.0.113.10/32 -p tcp -m tcp --dport 1000:2000 -j MARK --set-mark 1",
+                "-d 203.0.113.10/32 -p tcp -m tcp --dport 1200:1800 -j MARK --set-mark 2",
+                "-d 203.0.113.10/32 -p tcp -m multiport --dports 1400,1700:1900 -j MARK --set-mark 3",
+            ],
+            """
+            services:
+              - name: mark-1
+                mark: 1
+                addresses: [203.0.113.10]
+                tcp: [1000-1199, 1901-2000]
+              - name: mark-2
+                mark: 2
+                addresses: [203.0.113.10]
+                tcp: [1200-1399, 1401-1699]
+              - name: mark-3
+                mark: 3
+                addresses: [203.0.113.10]
+                tcp: [1400, 1700-1900]
+
+            """),
+        marks(
+            "A rule without ports takes fragments as well, and keeps them",
+            ["-d 203.0.113.10/32 -p udp \(mark80)", "-d 203.0.113.10/32 -p udp -m udp --dport 53 -j MARK --set-mark 53"],
+            "daemon:\n  hook-position: last\n\nservices:\n  - name: dns\n    mark: 53\n    addresses: [203.0.113.10]\n    udp: [53]\n",
+            leftover: 1),
+        marks(
+            "What is taken out by source ports, or by the interface it leaves by, goes last",
+            [
+                "-p tcp -m tcp --sport 1:1023 -j ACCEPT", "-d 203.0.113.10/32 -p tcp -m tcp --dport 8080 \(mark80)",
+                ":OUTPUT ACCEPT [0:0]", "-A OUTPUT -o lo -j ACCEPT", "-A OUTPUT -d 203.0.113.11/32 -p udp \(mark80)",
+            ],
+            """
+            daemon:
+              hook-position: last
+
+            services:
+              - name: mark-80
+                mark: 80
+                addresses: [203.0.113.10]
+                tcp: [8080]
+              - name: mark-80-2
+                mark: 80
+                addresses: [203.0.113.11]
+                udp: any
+                hooks: [output]
+
+            """, leftover: 2),
         translations(
             "A masquerade has no protocols but those with ports",
             ["-s 10.0.0.0/8 -p icmp -j MASQUERADE"], "services: []\n", leftover: 1),

@@ -46,6 +46,19 @@ struct EquivalenceTests {
         }
     }
 
+    @Test("A connection tracking helper that changes is a difference")
+    func helpers() {
+        let raw = TableID(.ipv4, .raw)
+        func table(_ helper: String) -> [Chain] {
+            [Chain(hook, policy: .accept, [Rule(RuleMatch(transport: ProtocolMatch(.tcp)), target: .helper(helper))])]
+        }
+        func compare(_ after: String) -> Equivalence.Result {
+            Equivalence.compare(raw, at: .prerouting, before: table("ftp"), after: table(after), removed: [hook: [0]])
+        }
+        if case .equal = compare("ftp") {} else { Issue.record("the same helper is taken for another") }
+        if case .equal = compare("tftp") { Issue.record("another helper is taken for the same") }
+    }
+
     @Test("A rule without ports is not one with all ports: fragments differ")
     func fragments() {
         let whole = "-d 203.0.113.10/32 -p udp -j MARK --set-mark 80"

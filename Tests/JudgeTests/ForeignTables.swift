@@ -133,7 +133,8 @@ struct ForeignTables {
             words.append("-m connmark \(pick(["", "! "]))--mark \(pick(["0x50", "0x0", "0x15/0xff"]))")
         }
         if isTracking, isRare(&numbers, 10) {
-            words.append("-m conntrack --ctstate \(pick(["NEW", "RELATED,ESTABLISHED", "INVALID", "NEW,ESTABLISHED"]))")
+            words.append(
+                "-m conntrack --ctstate \(pick(["NEW", "RELATED,ESTABLISHED", "INVALID", "NEW,ESTABLISHED", "ESTABLISHED,DNAT"]))")
         }
         if !isTracking, family == .ipv4, isRare(&numbers, 12) { words.append(pick(["-f", "! -f"])) }
         // What no judge can know.

@@ -101,11 +101,7 @@ struct ReplacedRulesTests {
                 }
                 #expect(configuration == imported.configuration, "\(imported.text)")
                 let before = try scene.fates()
-                let lines = imported.originals.sorted { ($0.table, $0.chain, $1.number) < ($1.table, $1.chain, $0.number) }
-                for table in [Table.nat, .mangle] {
-                    let gone = lines.filter { $0.table.table == table }.map { "-D \($0.chain) \($0.number)\n" }.joined()
-                    try namespace.run("\(stage.family.command)-legacy-restore", "--noflush", input: "*\(table)\n\(gone)COMMIT\n")
-                }
+                try namespace.delete(imported.originals, stage.family)
                 _ = try await namespace.reconcile(to: configuration)
                 expect(try scene.fates(), before, scene, round, imported.text)
             }
@@ -118,5 +114,16 @@ struct ReplacedRulesTests {
         guard after != before, let index = zip(after, before).enumerated().first(where: { $1.0 != $1.1 })?.offset else { return }
         let trip = scene.trips[index % scene.trips.count]
         Issue.record("round \(round): \(trip)\nbefore \(before[index])\nafter \(after[index])\n\(scene.dump)\n\(comment)")
+    }
+}
+
+extension NetworkNamespace {
+    /// Takes the rules out by hand.
+    func delete(_ rules: [FoundRule], _ family: Family) throws {
+        let lines = rules.sorted { ($0.table, $0.chain, $1.number) < ($1.table, $1.chain, $0.number) }
+        for table in [Table.nat, .mangle] {
+            let gone = lines.filter { $0.table.table == table }.map { "-D \($0.chain) \($0.number)\n" }.joined()
+            try run("\(family.command)-legacy-restore", "--noflush", input: "*\(table)\n\(gone)COMMIT\n")
+        }
     }
 }

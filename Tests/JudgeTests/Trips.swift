@@ -65,6 +65,7 @@ struct Verdicts {
         var packet = trip.packet
         packet.connectionMark = PartialMark(connectionMark)
         if !isTracking { packet.state = .untracked }
+        if !isFirst { (packet.isDestinationTranslated, packet.isSourceTranslated) = (nil, nil) }
         var fate = Fate(
             source: trip.packet.source, destination: trip.packet.destination, destinationPort: trip.packet.destinationPort,
             connectionMark: connectionMark)
@@ -83,6 +84,7 @@ struct Verdicts {
                 guard let destination = judgement.destination else { return .unknown }
                 (packet.destination, packet.destinationPort) = (destination, judgement.destinationPort)
                 fate.destinationPort = judgement.destinationPort
+                packet.isDestinationTranslated = judgement.isDestinationTranslated
                 switch translation {
                 case .none: break
                 case .masquerade: fate.source = packet.outInterface.flatMap { director.addresses[$0] }

@@ -18,6 +18,8 @@ private let rules: [(rule: String, text: [String])] = [
         ]
     ),
     ("udp dport != { 53, 123 } drop", ["-p udp -m udp ! --dport 53 -m udp ! --dport 123 -j DROP"]),
+    ("ct status dnat accept", ["-m conntrack --ctstate DNAT -j ACCEPT"]),
+    ("ct status & (snat | dnat) == 0 drop", ["-m conntrack ! --ctstate SNAT,DNAT -j DROP"]),
     ("ct state established,related accept", ["-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"]),
     (
         "ct state vmap { established : accept, invalid : drop }",

@@ -3,7 +3,8 @@ import Judge
 import Rules
 
 /// One packet of each interval between two neighbouring boundaries that some of the rules have, in every combination: no rule can tell
-/// two packets of one combination apart.
+/// two packets of one combination apart. Of addresses between which neither the rules nor the configuration make a difference one pair
+/// is enough.
 struct BoundaryPackets {
     private let id: TableID
     private let hook: Hook
@@ -15,11 +16,15 @@ struct BoundaryPackets {
         self.rules = Array(Set(rules.map(\.match)))
     }
 
-    func forEach(_ body: (JudgedPacket) -> Void) {
+    /// - Parameter entries: the entries of the configuration that are about packets between these addresses.
+    func forEach(_ entries: (_ source: Address, _ destination: Address) -> [Int], _ body: (JudgedPacket) -> Void) {
+        var seen: Set<[Int]> = []
         for source in addresses(rules, \.source) {
-            let ofSource = rules.filter { $0.source?.matches(source) ?? true }
-            for destination in addresses(ofSource, \.destination) {
-                let ofBoth = ofSource.filter { $0.destination?.matches(destination) ?? true }
+            let ofSource = rules.indices.filter { rules[$0].source?.matches(source) ?? true }
+            for destination in addresses(ofSource.map { rules[$0] }, \.destination) {
+                let numbers = ofSource.filter { rules[$0].destination?.matches(destination) ?? true }
+                guard seen.insert(numbers + [-1] + entries(source, destination)).inserted else { continue }
+                let ofBoth = numbers.map { rules[$0] }
                 for number in protocols(ofBoth) {
                     let ofAll = ofBoth.filter { $0.transport?.matches(number) ?? true }
                     for port in ports(ofAll) {

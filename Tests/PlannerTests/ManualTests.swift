@@ -86,6 +86,8 @@ struct ManualExample: Sendable, CustomTestStringConvertible {
         case "masquerade":
             return "services:\n" + entry(["name: web", "mark: 80", "addresses: [203.0.113.20]", "tcp: [80]"]) + "masquerade:\n"
                 + entry(missing(["name": "real-servers"]) + text)
+        // Settings alone are no file.
+        case "daemon": return text.joined(separator: "\n") + "\nservices: []\n"
         default: return text.joined(separator: "\n") + "\n"
         }
     }

@@ -31,6 +31,17 @@ struct Meaning {
         }
     }
 
+    /// The numbers of the services, translations and helped services that are about packets between these addresses.
+    func entries(_ source: Address, _ destination: Address) -> [Int] {
+        var packet = JudgedPacket(source.family)
+        (packet.source, packet.destination) = (source, destination)
+        let ofTranslations = translations.map { entry in
+            entry.sources.matches { packet.has(.source, $0) } && entry.destinations.matches { packet.has(.destination, $0) }
+        }
+        let all = (services + helped).map { $0.matchesAddresses(packet) } + ofTranslations
+        return all.indices.filter { all[$0] }
+    }
+
     /// Whose mark the packet gets at the hook, in the order of the file.
     mutating func services(_ packet: JudgedPacket, at hook: Hook) -> [Service] {
         // Packets come in the order of their addresses.

@@ -191,6 +191,15 @@ struct ValueTests {
         ])
     func printableText(_ text: String, _ expected: String) {
         #expect(printable(text) == expected)
+        #expect(printable(String(keeping: Array(text.utf8))) == expected)
+    }
+
+    @Test("Bytes that are no UTF-8 stay in a rule's comment, and are shown as they are")
+    func keptBytes() {
+        let bytes: [UInt8] = Array("caf".utf8) + [0xe9, 0x20, 0xff] + Array("é".utf8)
+        let rule = Rule(comment: String(keeping: bytes), target: .accept)
+        #expect(printable(rule.iptablesSyntax) == "-m comment --comment \"caf\\xe9 \\xffé\" -j ACCEPT")
+        #expect(printable(String(keeping: [0xc3])) == "\\xc3" && String(keeping: Array("ü\u{ef80}".utf8)) == "ü\u{ef80}")
     }
 
     @Test("A MAC address is six pairs of hexadecimal digits")

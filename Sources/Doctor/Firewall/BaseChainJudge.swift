@@ -38,6 +38,7 @@ struct BaseChainJudge {
     func dropper(of packet: inout JudgedPacket) -> Place? {
         let judgement = judge.judge(packet, at: hook, only: .mangle)
         if let mark = judgement.mark.value { packet.mark = PartialMark(mark) } else { packet.mark = .unknown }
+        packet.isDestinationTranslated = judgement.isDestinationTranslated
         guard judgement.verdict.value == .drop, let step = judgement.verdictStep else { return nil }
         let place = step.chain == hook.chain ? chain : table.number(step.chain) ?? chain
         return Place(chain: place, rule: step.number > 0 ? step.number - 1 : nil)

@@ -53,6 +53,7 @@ struct ServiceFlow {
             var answer = packet(number, ports.lower, server, client, isAnswer: true)
             // The first answer that connection tracking sees is one to nothing that it knows.
             (answer.outInterface, answer.state) = (way, isTracked ? .established : transport == .tcp ? .invalid : .new)
+            if isTracked { (answer.isDestinationTranslated, answer.isSourceTranslated) = (nil, nil) }
             let source = port.isEmpty ? "" : " --sport \(ports.iptablesSyntax)"
             flows.append(
                 ServiceFlow(
@@ -88,6 +89,7 @@ struct ServiceFlow {
         var answer = JudgedPacket(family)
         (answer.source, answer.sourcePort, answer.destination, answer.destinationPort) = (client, 50_124, server, port)
         (answer.protocolNumber, answer.inInterface, answer.state) = (TransportProtocol.tcp.number, way, .established)
+        (answer.isDestinationTranslated, answer.isSourceTranslated) = (nil, nil)
         return [
             ServiceFlow(
                 name: "active data of \(server), tcp from port \(port) (\(ftp.name))", hooks: [.forward], packet: open,

@@ -78,7 +78,10 @@ struct RenderCommand: ParsableCommand {
             }
             try checkFound(services.isEmpty, "services")
             try StandardOutput.write(format == .ipvsadm ? Ipvsadm.render(services) : Keepalived.render(services))
-            StandardError.write(services.flatMap(\.notes).map { "fwmarkctl: \($0)" })
+            StandardError.write(
+                services.flatMap { $0.notes(format == .ipvsadm ? Ipvsadm.realServer("ADDRESS", $0) : nil) }.map {
+                    "fwmarkctl: \($0)"
+                })
         case .vsftpd, .proftpd, .pureFTPd:
             if let server = format.server { try render(configuration.ftp, for: server) }
         }

@@ -7,14 +7,20 @@ enum Ipvsadm {
     static func render(_ services: [RenderedService]) -> String {
         var text = ""
         for service in services {
-            let selector = "-f \(service.mark)" + (service.family == .ipv6 ? " -6" : "")
-            text += "-A \(selector) -s rr -p \(RenderedService.persistence)\n"
-            for server in service.realServers {
-                text +=
-                    "-a \(selector) -r \(server.family == .ipv6 ? "[\(server)]:0" : "\(server):0") \(method(service.forwarding)) -w 1\n"
-            }
+            text += "-A \(selector(service)) -s rr -p \(RenderedService.persistence)\n"
+            for server in service.realServers { text += realServer("\(server)", service) + "\n" }
         }
         return text
+    }
+
+    /// The line for a real server of the service.
+    static func realServer(_ address: String, _ service: RenderedService) -> String {
+        let end = service.family == .ipv6 ? "[\(address)]:0" : "\(address):0"
+        return "-a \(selector(service)) -r \(end) \(method(service.forwarding)) -w 1"
+    }
+
+    private static func selector(_ service: RenderedService) -> String {
+        "-f \(service.mark)" + (service.family == .ipv6 ? " -6" : "")
     }
 
     private static func method(_ forwarding: FTPService.Forwarding) -> String {

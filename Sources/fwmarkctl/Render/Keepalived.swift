@@ -10,7 +10,7 @@ enum Keepalived {
 
     private static func render(_ service: RenderedService) -> String {
         var text = """
-            # \(service.names.joined(separator: ", "))
+            # \(service.names.joined(separator: ", "))\(service.family == .ipv6 ? ", IPv6" : "")
             virtual_server fwmark \(service.mark) {
                 ip_family \(service.family == .ipv4 ? "inet" : "inet6")
                 delay_loop 10

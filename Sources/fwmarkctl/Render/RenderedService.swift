@@ -68,11 +68,15 @@ struct RenderedService {
     }
 
     /// What a person has to know beside what is rendered.
-    var notes: [String] {
+    ///
+    /// - Parameter realServer: what has to be written for a real server, where a place for it is not in the text.
+    func notes(_ realServer: String?) -> [String] {
         let name = names.joined(separator: ", ")
         var notes: [String] = []
         if realServers.isEmpty {
-            notes.append("\(name): the file names no real servers of mark \(mark) in \(family); put yours in")
+            notes.append(
+                "\(name): the file names no real servers of mark \(mark) for \(family == .ipv4 ? "IPv4" : "IPv6"); put yours in"
+                    + (realServer.map { ", each as \"\($0)\"" } ?? ""))
         }
         if isMasked {
             notes.append(
