@@ -6,7 +6,9 @@ extension TableDraft {
     /// Adds the rules that give control connections the connection tracking helper for FTP, where data connections are translated to
     /// the address that the client called.
     mutating func addHelpers(of services: [FTPService]) {
-        for (owner, service) in services.enumerated() where service.followsConnections {
+        let all = services.span
+        for owner in all.indices where all[owner].followsConnections {
+            let service = services[owner]
             guard let placed = AddressChoice(Selection(service.addresses), id.family) else { continue }
             let control = Traffic(tcp: service.controlPorts.map { PortRange($0) })
             let rules = OwnRules(

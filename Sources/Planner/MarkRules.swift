@@ -5,6 +5,7 @@ import Rules
 extension TableDraft {
     /// Adds the rules that mark the packets of FTP services, whose ports most share with the one before them.
     mutating func addMarks(of services: [FTPService]) {
+        let services = services.span
         var last: (control: [UInt16], passive: PortRange, traffic: [NumberedTraffic])?
         for owner in services.indices {
             guard services[owner].addresses.count == 1, services[owner].forwarding == .nat, !services[owner].followsConnections
@@ -25,6 +26,7 @@ extension TableDraft {
     /// Adds the rules that mark the packets of the services: service by service, address by address, as a person would write
     /// them.
     mutating func addMarks(of services: [Service], firstOwner: Int) {
+        let services = services.span
         for index in services.indices {
             guard services[index].asksForNothingElse, services[index].addresses.included.count == 1 else {
                 add(services[index], firstOwner + index)

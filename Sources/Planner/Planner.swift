@@ -55,36 +55,43 @@ package enum Planner {
         let names = ftp.map(\.name) + configuration.services.map(\.name)
         let translating = ftp.filter(\.translates).map(\.name) + configuration.masquerades.map(\.name)
         var owners = Owners(names + translating)
-        var ruleset = Ruleset()
-        let known = owners
         let isLarge = names.count > Planner.threadLimit && !onOneThread
-        for family in Family.allCases {
-            var (marks, others) = both(isLarge) {
-                var marks = TableDraft(TableID(family, .mangle), layout)
-                marks.addMarks(of: ftp)
-                marks.addMarks(of: configuration.services, firstOwner: ftp.count)
-                return marks
-            } _: {
-                var translations = TableDraft(TableID(family, .nat), layout)
-                let next = translations.addTranslations(of: ftp, firstOwner: names.count)
-                translations.addTranslations(configuration.masquerades, firstOwner: next, configuration)
-                var helpers = TableDraft(TableID(family, .raw), layout)
-                helpers.addHelpers(of: ftp)
-                return [helpers, translations]
-            }
-            if !others[1].isEmpty { marks.addHold() }
-            let drafts = (marks, others)
-            (marks, others) = both(isLarge && !marks.isEmpty) {
-                drafts.0.finished(known)
-            } _: {
-                drafts.1.map { $0.finished(known) }
-            }
-            for draft in others + [marks] where !draft.isEmpty {
+        let (marks, others) = both(isLarge) {
+            Family.allCases.map { Planner.marks(of: configuration, $0, layout) }
+        } _: {
+            Family.allCases.map { Planner.others(of: configuration, $0, layout, firstOwner: names.count) }
+        }
+        var ruleset = Ruleset()
+        for (var marks, (helpers, translations)) in zip(marks, others) {
+            if !translations.isEmpty { marks.addHold() }
+            for var draft in [helpers, translations, marks] where !draft.isEmpty {
+                draft.comment(owners)
                 ruleset.tables[draft.id] = draft.chains
                 owners.add(draft.id, draft.chains, draft.owners)
             }
         }
         return Plan(ruleset: ruleset, owners: owners)
+    }
+
+    private static func marks(of configuration: Configuration, _ family: Family, _ layout: Layout) -> TableDraft {
+        var marks = TableDraft(TableID(family, .mangle), layout)
+        marks.addMarks(of: configuration.ftp)
+        marks.addMarks(of: configuration.services, firstOwner: configuration.ftp.count)
+        marks.finish()
+        return marks
+    }
+
+    private static func others(
+        of configuration: Configuration, _ family: Family, _ layout: Layout, firstOwner: Int
+    ) -> (helpers: TableDraft, translations: TableDraft) {
+        var translations = TableDraft(TableID(family, .nat), layout)
+        let next = translations.addTranslations(of: configuration.ftp, firstOwner: firstOwner)
+        translations.addTranslations(configuration.masquerades, firstOwner: next, configuration)
+        translations.finish()
+        var helpers = TableDraft(TableID(family, .raw), layout)
+        helpers.addHelpers(of: configuration.ftp)
+        helpers.finish()
+        return (helpers, translations)
     }
 
     /// From how many services on it is worth a thread to plan marks beside the rest.

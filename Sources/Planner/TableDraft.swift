@@ -74,16 +74,8 @@ struct TableDraft {
         }
     }
 
-    /// The draft with all its chains; an empty one as it is.
-    func finished(_ names: Owners) -> TableDraft {
-        guard !isEmpty else { return self }
-        var draft = self
-        draft.finish(names)
-        return draft
-    }
-
     /// Makes all chains: the entry chains before those below them.
-    private mutating func finish(_ names: Owners) {
+    mutating func finish() {
         let own = (chains: chains, owners: owners)
         (chains, owners) = ([], [])
         for (number, (hook, entry)) in id.table.entries.enumerated() where !entries[number].isEmpty {
@@ -92,11 +84,11 @@ struct TableDraft {
         }
         chains += own.chains
         owners += own.owners
-        if owners.reduce(0, { $0 + $1.count }) <= layout.commentLimit { comment(names) }
     }
 
-    /// Gives each rule its owner's name as comment.
-    private mutating func comment(_ names: Owners) {
+    /// Gives each rule its owner's name as comment, unless there are many.
+    mutating func comment(_ names: Owners) {
+        guard owners.reduce(0, { $0 + $1.count }) <= layout.commentLimit else { return }
         for (place, owners) in owners.enumerated() {
             for (index, owner) in owners.enumerated() where owner >= 0 { chains[place].rules[index].comment = names.name(owner) }
         }

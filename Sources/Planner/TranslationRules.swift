@@ -8,6 +8,7 @@ extension TableDraft {
     /// - Parameter firstOwner: the number of the first translation's owner; those of the others follow.
     /// - Returns: the number after the last one's.
     mutating func addTranslations(of services: [FTPService], firstOwner: Int) -> Int {
+        let services = services.span
         var last: (ports: [UInt16], traffic: [NumberedTraffic])?
         var owner = firstOwner
         for index in services.indices {

@@ -91,17 +91,20 @@ struct Transaction<Store: RuleStore>: Sendable {
     ///
     /// - Returns: the tables in the order in which they are committed, and those of which a rest has to wait for all others.
     private func prepare(_ outcome: inout Outcome) throws(NetfilterError) -> (steps: [Step], last: [TableID]) {
-        for (id, snapshot) in try forEach(TableID.ours, { id throws(NetfilterError) in try store.snapshot(id) }) {
-            outcome.tables[id] = snapshot
+        if ruleset.tables.isEmpty {
+            // What has to stay in one table for now depends on another one.
+            for id in TableID.ours { outcome.tables[id] = try store.snapshot(id) }
         }
         let tables = outcome.tables
         let found = try forEach(ruleset.tables.isEmpty ? TableID.ours.reversed() : TableID.ours) { id throws(NetfilterError) in
-            var goal = try goal(id, tables[id])
-            let difference = TableDifference(id, from: tables[id], to: goal, hookPosition: hookPosition)
+            let table = ruleset.tables.isEmpty ? tables[id] : try store.snapshot(id)
+            var goal = try goal(id, table)
+            let difference = TableDifference(id, from: table, to: goal, hookPosition: hookPosition)
             let waits = holdsBack(id, &goal, tables)
-            let now = waits ? TableDifference(id, from: tables[id], to: goal, hookPosition: hookPosition) : difference
-            return (difference: difference, waits: waits, step: try step(now, goal))
+            let now = waits ? TableDifference(id, from: table, to: goal, hookPosition: hookPosition) : difference
+            return (table: table, difference: difference, waits: waits, step: try step(now, goal))
         }
+        for (id, found) in found { outcome.tables[id] = found.table }
         outcome.warnings += found.flatMap(\.value.difference.warnings)
         for id in TableID.ours { for table in found where table.id == id { outcome.changes += table.value.difference.changes } }
         return (found.compactMap(\.value.step), found.filter(\.value.waits).map(\.id))

@@ -50,6 +50,8 @@ struct Fwmarkctl: AsyncParsableCommand {
             } else {
                 try command.run()
             }
+            // Everything is written: nothing is taken apart that ends with the process.
+            _exit(EXIT_SUCCESS)
         } catch let failure as Failure {
             StandardError.write(failure.lines)
             Glibc.exit(failure.status.rawValue)
@@ -57,6 +59,7 @@ struct Fwmarkctl: AsyncParsableCommand {
             exit(withError: error)
         }
     }
+
     /// What is wrong with the command itself, in one sentence with what to type; nil if there is such a command, or an option that
     /// stands alone, such as `--help`.
     static func mistake(in words: [String]) -> String? {

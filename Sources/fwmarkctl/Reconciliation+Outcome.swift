@@ -5,20 +5,26 @@ import Netfilter
 import Planner
 import Reconciler
 import Rules
+import SystemCalls
 
 extension Reconciliation {
     /// What came of the body, which compares the kernel with the ruleset of the file. Says `what` on the terminal where it takes long.
+    ///
+    /// - Parameter hasDigest: whether the configuration's digest is in it.
     static func of(
-        _ options: GlobalOptions, _ what: String, limit: Int = .max,
+        _ options: GlobalOptions, _ what: String, limit: Int = .max, hasDigest: Bool,
         _ body: (Reconciler<KernelTables>, Ruleset) async throws -> Outcome
-    ) async throws -> Reconciliation {
+    ) async throws -> (Reconciliation, LoadedConfiguration) {
         let start = ContinuousClock.now
         return try await ProgressLine.during(what) {
             let loaded = try options.load()
             do {
-                let outcome = try await body(
-                    Reconciler(loaded.configuration.daemon), Planner.plan(for: loaded.configuration).ruleset)
-                return Reconciliation(outcome, took: ContinuousClock.now - start, sha256: loaded.sha256, limit: limit)
+                let ruleset = Planner.plan(for: loaded.configuration).ruleset
+                let outcome = try await body(Reconciler(loaded.configuration.daemon), ruleset)
+                Memory.leave((ruleset, outcome, loaded))
+                let result = Reconciliation(
+                    outcome, took: ContinuousClock.now - start, sha256: hasDigest ? loaded.sha256 : "", limit: limit)
+                return (result, loaded)
             } catch {
                 throw Failure("\(error)")
             }

@@ -21,11 +21,11 @@ struct ApplyCommand: AsyncParsableCommand {
     @OptionGroup var output: JSONOption
 
     func run() async throws {
-        let result = try await Reconciliation.of(
-            options, "bringing the kernel to \(options.config)", limit: Reconciliation.changeLimit
+        let (result, loaded) = try await Reconciliation.of(
+            options, "bringing the kernel to \(options.config)", limit: Reconciliation.changeLimit, hasDigest: output.json
         ) { try await $0.reconcile(to: $1) }
         try result.print(options, asJSON: output.json, nothing: "nothing to do: the kernel has what \(options.config) asks for")
-        if let daemon = await RunningDaemon.find(options.socket), daemon.configuration.sha256 != result.sha256 {
+        if let daemon = await RunningDaemon.find(options.socket), daemon.configuration.sha256 != loaded.sha256 {
             StandardError.note(
                 "warning: fwmarkd (process \(daemon.pid)) works from another state of the file and will undo this; "
                     + "have it read the file: fwmarkctl reload")

@@ -21,9 +21,9 @@ struct PlanCommand: AsyncParsableCommand {
     @OptionGroup var output: JSONOption
 
     func run() async throws {
-        let result = try await Reconciliation.of(options, "comparing \(options.config) with the kernel") {
-            try $0.difference(to: $1)
-        }
+        let (result, _) = try await Reconciliation.of(
+            options, "comparing \(options.config) with the kernel", hasDigest: output.json
+        ) { try $0.difference(to: $1) }
         try print(result)
         if result.changeCount > 0 { throw Failure(.differs) }
     }
