@@ -110,7 +110,7 @@ let package = Package(
         .target(name: "CBench", path: "Benchmarks/CBench"),
         .executableTarget(name: "bench", dependencies: ["CBench"], path: "Benchmarks/bench"),
         .executableTarget(
-            name: "bench-steps", dependencies: ["Rules", "ConfigurationFile", "Planner", "Netfilter", "Reconciler", "CBench"],
+            name: "bench-steps", dependencies: ["SystemCalls", "Rules", "ConfigurationFile", "Planner", "Netfilter", "Reconciler", "CBench"],
             path: "Benchmarks/bench-steps"),
 
         .testTarget(name: "SystemCallsTests", dependencies: ["SystemCalls"]),

@@ -47,7 +47,7 @@ extension Keeper {
         let loaded: LoadedConfiguration
         noteFiles()
         do throws(ConfigurationErrors) {
-            loaded = try Configuration.load(path: configurationPath)
+            loaded = try Configuration.load(path: configurationPath, knowing: inForce)
         } catch {
             state.refused(at: clock.now)
             return .failure(.refused(refuse(error)))
