@@ -83,12 +83,12 @@ struct Bench {
     private static func printSteps(_ results: [RuleRows.Result]) {
         print("Within one process, as in the daemon\n")
         var table = TextTable(
-            "services", "load", "plan", "apply", "nothing to do", "bare read", "one changed: file", "… kernel",
+            "services", "load", "plan", "apply", "nothing to do", "bare read", "one changed: load", "… plan", "… kernel",
             "bare replace, both",
             "… mangle")
         for result in results {
             let steps = [
-                "load", "plan", "apply", "nothing", "bare-read", "change-file", "change-kernel", "bare-replace",
+                "load", "plan", "apply", "nothing", "bare-read", "change-load", "change-plan", "change-kernel", "bare-replace",
                 "bare-replace-mangle",
             ]
             table.add(["\(result.count)"] + steps.map { result[$0].text })

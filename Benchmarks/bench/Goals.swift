@@ -43,7 +43,7 @@ struct Goals {
         add(
             "nothing to do, in the daemon", goal["nothing"], "bare GET_ENTRIES", goal["bare-read"], atMost: isMany ? 1.5 : nil,
             aim: isMany ? 1.2 : nil)
-        let change = goal["change-file"] + goal["change-kernel"]
+        let change = goal["change-load"] + goal["change-plan"] + goal["change-kernel"]
         add(
             "one service changed, in the daemon", change, restore, goal.restore, atMost: isMany ? 0.4 : nil, aim: isMany ? 0.3 : nil
         )

@@ -7,8 +7,9 @@ extension TableDraft {
     /// the address that the client called.
     mutating func addHelpers(of services: [FTPService]) {
         let all = services.span
-        for owner in all.indices where all[owner].followsConnections {
+        for owner in all.indices where all[owner].active?.to == .virtualAddress {
             let service = services[owner]
+            guard service.followsConnections else { continue }
             guard let placed = AddressChoice(Selection(service.addresses), id.family) else { continue }
             let control = Traffic(tcp: service.controlPorts.map { PortRange($0) })
             let rules = OwnRules(

@@ -8,7 +8,8 @@ extension TableDraft {
         let services = services.span
         var last: (control: [UInt16], passive: PortRange, traffic: [NumberedTraffic])?
         for owner in services.indices {
-            guard services[owner].addresses.count == 1, services[owner].forwarding == .nat, !services[owner].followsConnections
+            guard services[owner].addresses.count == 1, services[owner].forwarding == .nat,
+                services[owner].active?.to != .virtualAddress
             else {
                 add(services[owner].service, owner)
                 continue

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+import ConfigurationFile
 package import Rules
 
 /// What a configuration means in the kernel.
@@ -16,7 +17,15 @@ package struct Owners: Sendable {
     private var names: [String]
     private var places: [TableID: [ChainName: [Int32]]] = [:]
 
-    init(_ names: [String]) { self.names = names }
+    /// The names of what marks, FTP services first, then of what translates.
+    init(_ configuration: Configuration) {
+        let ftp = configuration.ftp.span
+        names = []
+        for index in ftp.indices { names.append(ftp[index].name) }
+        names += configuration.services.lazy.map(\.name)
+        for index in ftp.indices where ftp[index].translates { names.append(ftp[index].name) }
+        names += configuration.masquerades.lazy.map(\.name)
+    }
 
     func name(_ owner: Int32) -> String { names[Int(owner)] }
 

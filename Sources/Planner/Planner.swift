@@ -51,16 +51,14 @@ package enum Planner {
     package static func plan(
         for configuration: Configuration, layout: Layout = .automatic, onOneThread: Bool = false
     ) -> Plan {
-        let ftp = configuration.ftp
-        let names = ftp.map(\.name) + configuration.services.map(\.name)
-        let translating = ftp.filter(\.translates).map(\.name) + configuration.masquerades.map(\.name)
-        var owners = Owners(names + translating)
-        let isLarge = names.count > Planner.threadLimit && !onOneThread
+        let count = configuration.ftp.count + configuration.services.count
+        let isLarge = count > Planner.threadLimit && !onOneThread
         let (marks, others) = both(isLarge) {
             Family.allCases.map { Planner.marks(of: configuration, $0, layout) }
         } _: {
-            Family.allCases.map { Planner.others(of: configuration, $0, layout, firstOwner: names.count) }
+            Family.allCases.map { Planner.others(of: configuration, $0, layout, firstOwner: count) }
         }
+        var owners = Owners(configuration)
         var ruleset = Ruleset()
         for (var marks, (helpers, translations)) in zip(marks, others) {
             if !translations.isEmpty { marks.addHold() }

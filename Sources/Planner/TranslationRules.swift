@@ -12,17 +12,17 @@ extension TableDraft {
         var last: (ports: [UInt16], traffic: [NumberedTraffic])?
         var owner = firstOwner
         for index in services.indices {
-            guard services[index].translates else { continue }
+            guard services[index].forwarding == .nat, let active = services[index].active else { continue }
             defer { owner += 1 }
-            guard services[index].active?.to == .masquerade, services[index].active?.realServers.count == 1,
-                let prefix = services[index].active?.realServers[0], let ports = services[index].active?.dataPorts
-            else {
+            guard active.to == .masquerade, active.realServers.count == 1 else {
                 if let masquerade = services[index].masquerade { add(masquerade, owner, ServiceMarks()) }
                 continue
             }
+            let prefix = active.realServers[0]
             guard prefix.family == id.family else { continue }
-            if last?.ports != ports {
-                last = (ports, traffic(from: Traffic(tcp: ports.map { PortRange($0) }), to: Traffic()))
+            if last?.ports != active.dataPorts {
+                let ports = Traffic(tcp: active.dataPorts.map { PortRange($0) })
+                last = (active.dataPorts, traffic(from: ports, to: Traffic()))
             }
             add(prefix, last?.traffic ?? [], .masquerade(TranslationOptions()), owner: owner, entry: 0)
         }
