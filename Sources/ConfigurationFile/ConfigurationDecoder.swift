@@ -90,16 +90,17 @@ struct ConfigurationDecoder: ~Copyable {
     /// - Returns: false when nothing more can be read; a syntax error is noted then.
     mutating func next() -> Bool {
         guard !events.hasEnded else { return false }
-        // A text without quotes right before a syntax error is likely to be part of it, and a mapping to go on after it.
-        let isPlain = events.kind == .scalar && events.isPlain
-        let before = isPlain && events.scalar.bytes.contains(UInt8(ascii: ":")) ? (events.scalar.string, events.place) : nil
-        let suspect =
-            events.kind == .mappingEnd || before != nil || (isPlain && events.scalar.bytes.contains(UInt8(ascii: " ")))
+        let (plain, isAfterMapping) = (events.plain, events.kind == .mappingEnd)
         if events.advance() {
             valueErrors = draft.errors.count
             return true
         }
-        if suspect { draft.errors.truncate(to: valueErrors) }
+        // A text without quotes right before a syntax error is likely to be part of it, and a mapping to go on after it.
+        let last = plain.map { events.text(of: $0) }
+        let before = last.flatMap { $0.text.utf8.contains(UInt8(ascii: ":")) ? $0 : nil }
+        if isAfterMapping || before != nil || last?.text.utf8.contains(UInt8(ascii: " ")) == true {
+            draft.errors.truncate(to: valueErrors)
+        }
         let (place, message) = events.syntaxError(exclusionsHere, after: before)
         draft.errors.add(place, path: "", message)
         return false

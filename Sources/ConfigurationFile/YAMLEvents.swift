@@ -8,6 +8,27 @@ struct YAMLEvents: ~Copyable {
     /// What kind of event.
     enum Kind {
         case scalar, alias, sequenceStart, sequenceEnd, mappingStart, mappingEnd, documentStart, documentEnd, streamEnd, other
+
+        init(_ type: yaml_event_type_t) {
+            self =
+                switch type {
+                case YAML_SCALAR_EVENT: .scalar
+                case YAML_ALIAS_EVENT: .alias
+                case YAML_SEQUENCE_START_EVENT: .sequenceStart
+                case YAML_SEQUENCE_END_EVENT: .sequenceEnd
+                case YAML_MAPPING_START_EVENT: .mappingStart
+                case YAML_MAPPING_END_EVENT: .mappingEnd
+                case YAML_DOCUMENT_START_EVENT: .documentStart
+                case YAML_DOCUMENT_END_EVENT: .documentEnd
+                case YAML_STREAM_END_EVENT: .streamEnd
+                default: .other
+                }
+        }
+    }
+
+    /// A scalar without quotes: where it begins and ends.
+    struct Plain {
+        fileprivate let start, end: yaml_mark_t
     }
 
     /// libyaml keeps pointers to its parser, so it needs an address of its own.
@@ -16,6 +37,8 @@ struct YAMLEvents: ~Copyable {
     let bytes: UnsafeBufferPointer<UInt8>
     /// Whether nothing more can be read.
     private(set) var hasEnded = false
+    /// What kind of event the current one is.
+    private(set) var kind = Kind.other
     private let isInitialized: Bool
     private let isASCII: Bool
     /// A byte of the text and the number of the character that begins there: libyaml counts characters.
@@ -57,7 +80,11 @@ struct YAMLEvents: ~Copyable {
     mutating func advance() -> Bool {
         guard !hasEnded else { return false }
         yaml_event_delete(event)
-        if yaml_parser_parse(parser, event) == 1 { return true }
+        if yaml_parser_parse(parser, event) == 1 {
+            kind = Kind(event.pointee.type)
+            return true
+        }
+        kind = .other
         hasEnded = true
         return false
     }
@@ -65,25 +92,21 @@ struct YAMLEvents: ~Copyable {
     /// Ends the reading.
     mutating func end() { hasEnded = true }
 
-    var kind: Kind {
-        switch event.pointee.type {
-        case YAML_SCALAR_EVENT: .scalar
-        case YAML_ALIAS_EVENT: .alias
-        case YAML_SEQUENCE_START_EVENT: .sequenceStart
-        case YAML_SEQUENCE_END_EVENT: .sequenceEnd
-        case YAML_MAPPING_START_EVENT: .mappingStart
-        case YAML_MAPPING_END_EVENT: .mappingEnd
-        case YAML_DOCUMENT_START_EVENT: .documentStart
-        case YAML_DOCUMENT_END_EVENT: .documentEnd
-        case YAML_STREAM_END_EVENT: .streamEnd
-        default: .other
-        }
+    /// Where the current event begins.
+    var place: Place { place(event.pointee.start_mark) }
+
+    private func place(_ mark: yaml_mark_t) -> Place { Place(line: firstLine + Int(mark.line) + 1, column: mark.column + 1) }
+
+    /// The current event, if it is a scalar without quotes.
+    var plain: Plain? {
+        kind == .scalar && isPlain ? Plain(start: event.pointee.start_mark, end: event.pointee.end_mark) : nil
     }
 
-    /// Where the current event begins.
-    var place: Place {
-        let mark = event.pointee.start_mark
-        return Place(line: firstLine + Int(mark.line) + 1, column: mark.column + 1)
+    /// The scalar as the file has it, and its place.
+    mutating func text(of plain: Plain) -> (text: String, place: Place) {
+        let bytes = bytes(from: plain.start)
+        let length = bytes.count - self.bytes(from: plain.end).count
+        return (String(decoding: bytes.prefix(length), as: UTF8.self), place(plain.start))
     }
 
     /// Whether the list is one of dashes, each in a line of its own.

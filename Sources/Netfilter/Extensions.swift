@@ -53,7 +53,9 @@ struct Extensions: OptionSet {
     /// What the rule needs.
     private init(of rule: borrowing Rule) {
         self = rule.comment == nil ? [] : Extensions.comment
-        for condition in rule.match.conditions { formUnion(Extensions(of: condition, rule.match.transport)) }
+        if !rule.match.conditions.isEmpty {
+            for condition in rule.match.conditions { formUnion(Extensions(of: condition, rule.match.transport)) }
+        }
         switch rule.target {
         case .mark: formUnion(Extensions.mark)
         case .connectionMark: formUnion(Extensions.connmark)

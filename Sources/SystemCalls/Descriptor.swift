@@ -41,8 +41,11 @@ package struct Descriptor: ~Copyable {
     }
 
     /// Reads to the end, or until `limit` bytes were read.
-    package func read(upTo limit: Int, _ path: String) throws(SystemError) -> [UInt8] {
+    ///
+    /// - Parameter expected: how many bytes there are likely to be.
+    package func read(upTo limit: Int, _ path: String, expecting expected: Int = 0) throws(SystemError) -> [UInt8] {
         var bytes: [UInt8] = []
+        bytes.reserveCapacity(min(max(expected, 0), limit))
         var chunk = [UInt8](repeating: 0, count: min(max(limit, 1), 1 << 16))
         while bytes.count < limit {
             let wanted = min(chunk.count, limit - bytes.count)

@@ -14,8 +14,9 @@ package enum RegularFile {
         try check(FileStatus.of(path), path)
         let file = try Descriptor(opening: path, O_RDONLY | O_NONBLOCK | O_NOCTTY)
         // Another one may have come there since.
-        try check(try file.status(path), path)
-        let bytes = try file.read(upTo: limit + 1, path)
+        let status = try file.status(path)
+        try check(status, path)
+        let bytes = try file.read(upTo: limit + 1, path, expecting: Int(status.st_size))
         guard bytes.count <= limit else { throw SystemError("reading \(path)", .tooLarge(limit: limit)) }
         return bytes
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import API
 import ArgumentParser
+import ConfigurationFile
 import Reconciler
 
 struct ApplyCommand: AsyncParsableCommand {
