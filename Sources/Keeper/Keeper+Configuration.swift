@@ -30,7 +30,6 @@ extension Keeper {
             contents.loaded = loaded
             contents.plan = plan
             contents.status.holdsConnectionTracking = plan.ruleset.holdsConnectionTracking
-            contents.status.configuration.sha256 = loaded.sha256
             contents.status.configuration.loaded = Date.now
             contents.status.configuration.fallback = isFallback
             if !isFallback { contents.status.configuration.errors = [] }

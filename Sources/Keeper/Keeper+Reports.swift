@@ -123,6 +123,7 @@ extension Keeper {
         let next = state.nextAttempt.map { Date.now.addingTimeInterval(now.duration(to: $0).seconds) }
         board.update { contents in
             body(&contents)
+            contents.status.configuration.sha256 = inForce.sha256
             if contents.status.state != shown { contents.status.since = Date.now }
             contents.status.state = shown
             contents.status.nextAttempt = next

@@ -54,6 +54,9 @@ extension Keeper {
         }
         let next = Planner.plan(for: loaded.configuration)
         let start = clock.now
+        // Asked for once the kernel has the rules.
+        let digests = loaded.digestsBeside()
+        defer { withExtendedLifetime(digests) {} }
         do throws(ReconcileError) {
             let outcome = try await reconciler(loaded.configuration.daemon).reconcile(to: next.ruleset)
             use(loaded, next, isFallback: false)
@@ -78,7 +81,8 @@ extension Keeper {
     }
 
     private func tryWriting(_ trigger: Trigger) async -> Result<Outcome, ReconcileError> {
-        defer { announce() }
+        let digests = inForce.digestsBeside()
+        defer { withExtendedLifetime(digests) { announce() } }
         let start = clock.now
         do throws(ReconcileError) {
             let outcome = try await reconciler(inForce.configuration.daemon).reconcile(to: plan.ruleset)

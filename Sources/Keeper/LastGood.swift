@@ -33,8 +33,8 @@ package struct LastGood: Sendable {
     }
 
     /// What the file holds: the texts of all configuration files, and the digest that shows damage.
-    private struct Contents: Codable {
-        struct File: Codable {
+    private struct Contents: Decodable {
+        struct File: Decodable {
             var path: String
             var text: String
         }
@@ -79,13 +79,47 @@ package struct LastGood: Sendable {
 
     /// Writes it: whole or not at all, and on the disk when this returns.
     package func save(_ configuration: LoadedConfiguration) throws(Failure) {
-        let files = configuration.files.map { Contents.File(path: $0.path, text: String(decoding: $0.bytes, as: UTF8.self)) }
-        let bytes = JSON.encode(Contents(format: LastGood.format, sha256: configuration.filesSHA256, files: files))
+        let bytes = LastGood.contents(configuration)
         do throws(SystemError) {
             _ = try Directory.own(directory, mode: 0o700)
             try RegularFile.replace(path, with: bytes, mode: 0o600)
         } catch {
             throw Failure(error.description)
         }
+    }
+
+    /// The contents as JSON.
+    private static func contents(_ configuration: LoadedConfiguration) -> [UInt8] {
+        var json = Array("{\"files\":[".utf8)
+        json.reserveCapacity(configuration.files.reduce(256) { $0 + $1.bytes.count * 9 / 8 })
+        for (number, file) in configuration.files.enumerated() {
+            json += number == 0 ? "{\"path\":".utf8 : ",{\"path\":".utf8
+            append(Array(file.path.utf8), to: &json)
+            json += ",\"text\":".utf8
+            append(file.bytes, to: &json)
+            json.append(UInt8(ascii: "}"))
+        }
+        json += "],\"format\":\(format),\"sha256\":\"\(configuration.filesSHA256)\"}".utf8
+        return json
+    }
+
+    /// Appends a text as a string of JSON (RFC 8259, section 7).
+    private static func append(_ text: [UInt8], to json: inout [UInt8]) {
+        json.append(UInt8(ascii: "\""))
+        var rest = text[...]
+        while let special = rest.firstIndex(where: { $0 < 0x20 || $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\\") }) {
+            json += rest[..<special]
+            switch rest[special] {
+            case UInt8(ascii: "\n"): json += "\\n".utf8
+            case UInt8(ascii: "\t"): json += "\\t".utf8
+            case UInt8(ascii: "\r"): json += "\\r".utf8
+            // Others can be in a path alone.
+            case let byte where byte < 0x20: json += "\\u00\(byte < 16 ? "0" : "")\(String(byte, radix: 16))".utf8
+            case let byte: json += [UInt8(ascii: "\\"), byte]
+            }
+            rest = rest[(special + 1)...]
+        }
+        json += rest
+        json.append(UInt8(ascii: "\""))
     }
 }

@@ -27,15 +27,6 @@ package protocol RuleStore: Sendable {
     ) -> (First, Second)
 }
 
-extension RuleStore {
-    /// Does one after the other.
-    package func sideBySide<First: Sendable, Second: Sendable>(
-        _ first: () -> First, _ second: @Sendable () -> Second
-    ) -> (First, Second) {
-        (first(), second())
-    }
-}
-
 /// A changed copy of a table.
 package protocol PreparedCommit: Sendable {
     /// What could not be done to the copy; all else is.

@@ -27,7 +27,7 @@ package func sideBySide<First: Sendable, Second: Sendable>(
 }
 
 /// What a thread does.
-private final class Work: Sendable {
+final class Work: Sendable {
     let body: @Sendable () -> Void
 
     init(_ body: @escaping @Sendable () -> Void) { self.body = body }

@@ -39,10 +39,7 @@ struct Fwmarkd: AsyncParsableCommand {
     func run() async throws {
         signal(SIGPIPE, SIG_IGN)
         umask(0o077)
-        if once {
-            Memory.takeGenerously()
-            Memory.expect(fileAt: config)
-        }
+        if once { Memory.takeGenerously() }
         var log = Logger(label: "fwmarkd") { _ in StandardErrorLog() }
         log.logLevel = .info
         defer { StandardErrorLog.ring.drain() }
@@ -63,8 +60,12 @@ struct Fwmarkd: AsyncParsableCommand {
             executor: thread.loop.executor)
         do {
             if once {
+                // The keeper's thread does the work.
+                try await thread.loop.submit { [config] in Memory.expect(fileAt: config) }.get()
                 guard try await keeper.boot() else { throw ExitCode.failure }
-                return
+                // Everything is written: nothing is taken apart that ends with the process.
+                StandardErrorLog.ring.drain()
+                _exit(EXIT_SUCCESS)
             }
             try await serve(keeper, thread, lockUses, limits, log)
         } catch let failure as BootFailure {

@@ -25,4 +25,7 @@ struct KeeperTables: RuleStore {
         try tables.missingExtensions(for: chains, family)
     }
     func prepare(_ id: TableID, _ edits: [TableEdit]) throws(NetfilterError) -> PreparedTable { try tables.prepare(id, edits) }
+    func sideBySide<First: Sendable, Second: Sendable>(
+        _ first: () -> First, _ second: @Sendable () -> Second
+    ) -> (First, Second) { tables.sideBySide(first, second) }
 }

@@ -79,6 +79,10 @@ package final class FakeKernel: RuleStore {
         chains.allSatisfy(\.rules.isEmpty) ? [] : with { $0.missing[family] ?? [] }
     }
 
+    package func sideBySide<First: Sendable, Second: Sendable>(
+        _ first: () -> First, _ second: @Sendable () -> Second
+    ) -> (First, Second) { (first(), second()) }
+
     package func prepare(_ id: TableID, _ edits: [TableEdit]) throws(NetfilterError) -> Prepared {
         let (fault, isLocked) = with { ($0.prepareFaults.isEmpty ? nil : $0.prepareFaults.removeFirst(), $0.isLocked) }
         if let fault { throw fault }

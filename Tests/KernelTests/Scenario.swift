@@ -61,6 +61,9 @@ struct CountingTables: RuleStore {
     func prepare(_ id: TableID, _ edits: [TableEdit]) throws(NetfilterError) -> Prepared {
         Prepared(table: try tables.prepare(id, edits), commits: commits)
     }
+    func sideBySide<First: Sendable, Second: Sendable>(
+        _ first: () -> First, _ second: @Sendable () -> Second
+    ) -> (First, Second) { tables.sideBySide(first, second) }
 }
 
 /// FTP, web and DNS in both families, with translations: something in each of the four tables.
