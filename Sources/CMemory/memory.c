@@ -3,6 +3,8 @@
 #include "cmemory.h"
 
 #include <malloc.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -15,11 +17,22 @@ void cmemory_take_generously(void) {
     mallopt(M_MMAP_THRESHOLD, THRESHOLD);
 }
 
-void cmemory_take_huge_pages(void) {
-    cmemory_take_generously();
+static atomic_bool wants_huge_pages;
+
+static void take_piece(void) {
     /* Too small for a mapping of its own: once it is free, the thread's next allocations come from it. */
     void *piece = malloc(PIECE);
     uintptr_t first = ((uintptr_t)piece + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE, end = (uintptr_t)piece + PIECE;
     if (piece) madvise((void *)first, (end - first) / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
     free(piece);
+}
+
+void cmemory_take_huge_pages(void) {
+    cmemory_take_generously();
+    wants_huge_pages = true;
+    take_piece();
+}
+
+void cmemory_begin_thread(void) {
+    if (wants_huge_pages) take_piece();
 }

@@ -10,6 +10,9 @@ package enum Memory {
     /// back after each use. Both show in a run of a tenth of a second (docs/performance.md).
     package static func takeGenerously() { cmemory_take_generously() }
 
+    /// For a thread of such a program that begins: it works on a part of the same.
+    static func beginThread() { cmemory_begin_thread() }
+
     /// Leaves a value to such a program's end, where all memory goes back at once. To take apart what tens of thousands of rules
     /// were made of takes milliseconds.
     package static func leave<Value>(_ value: Value) { _ = Unmanaged.passRetained(Left(value)) }

@@ -17,6 +17,7 @@ package func sideBySide<First: Sendable, Second: Sendable>(
             pthread_create(
                 &thread, nil,
                 { work in
+                    Memory.beginThread()
                     work.map { Unmanaged<Work>.fromOpaque($0).takeUnretainedValue().body() }
                     return nil
                 }, Unmanaged.passUnretained(work).toOpaque()) == 0

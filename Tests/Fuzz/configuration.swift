@@ -15,6 +15,10 @@ package func fuzz(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
     }
     for text in texts {
         if case .differs(let how) = ReferenceReader.compare(text.bytes) { fatalError(how) }
+        for other in edited(text.bytes) {
+            if let how = ReferenceReader.differenceKnowing(text.bytes, other) { fatalError(how) }
+            if let how = ReferenceReader.differenceKnowing(other, text.bytes) { fatalError(how) }
+        }
     }
     do throws(ConfigurationErrors) {
         check(try Configuration.load(texts), texts)
@@ -22,6 +26,20 @@ package func fuzz(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
         check(error, texts)
     }
     return 0
+}
+
+/// The text as an editor might leave it: some lines fewer, or twice. Which ones depends on the text alone.
+private func edited(_ bytes: [UInt8]) -> [[UInt8]] {
+    let lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+    guard lines.count > 2, lines.count < 1000 else { return [] }
+    var seed = bytes.reduce(UInt32(7)) { $0 &* 31 &+ UInt32($1) }
+    return (0..<3).map { number in
+        seed = seed &* 1_664_525 &+ 1_013_904_223
+        let first = Int(seed >> 8) % lines.count
+        let last = min(lines.count, first + 1 + number)
+        let twice = number == 1 ? lines[..<last] : lines[..<first]
+        return Array((twice + lines[(number == 1 ? first : last)...]).joined(separator: [UInt8(ascii: "\n")]))
+    }
 }
 
 /// What was accepted obeys the rules, and can be planned.

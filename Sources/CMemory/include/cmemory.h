@@ -7,5 +7,7 @@
 void cmemory_take_generously(void);
 /* The same, and for the calling thread some of it in pages of two megabytes. */
 void cmemory_take_huge_pages(void);
+/* For a thread that begins: the same where a thread before it has asked for it. */
+void cmemory_begin_thread(void);
 
 #endif

@@ -59,12 +59,14 @@ struct ChangeReport {
 extension ChangeMessage {
     /// The changes as the messages tell them, with other programs' rules in full.
     static func all(_ changes: some Collection<Change>) -> [ChangeMessage] {
-        let rules = changes.compactMap { change in change.rule.map { (rule: $0, family: change.table.family) } }
+        // What is added is ours, and shown as it is typed.
+        let removed = changes.lazy.filter { $0.kind == .remove }
+        let rules = removed.compactMap { change in change.rule.map { (rule: $0, family: change.table.family) } }
         var texts = RulePrinter.text(of: rules)[...]
         return changes.map { change in
             ChangeMessage(
                 kind: change.kind, family: change.table.family, table: change.table.table,
-                chain: change.chain.text, lines: [change.line(rule: change.rule == nil ? nil : texts.popFirst())])
+                chain: change.chain.text, lines: [change.line(rule: change.kind == .remove ? texts.popFirst() : nil)])
         }
     }
 }
