@@ -3,11 +3,12 @@ import Glibc
 
 /// An IPv4 or IPv6 address.
 package struct Address: Sendable, Hashable, Comparable {
-    /// The family the address belongs to.
-    package let family: Family
+    // Tens of thousands of these are in memory: the wide member first leaves no gap.
     /// The address as a number in host order: the first octet on the wire is the most significant. An IPv4 address
     /// is in the low 32 bits.
     package let bits: UInt128
+    /// The family the address belongs to.
+    package let family: Family
 
     /// The IPv4 address whose first octet is the most significant byte of `bits`.
     package init(ipv4 bits: UInt32) {

@@ -4,7 +4,8 @@ package struct Prefix: Sendable, Hashable, Comparable {
     /// The first address of the prefix; its bits after `length` are zero.
     package let address: Address
     /// How many leading bits are fixed: 0…32 or 0…128.
-    package let length: Int
+    package var length: Int { Int(bitCount) }
+    private let bitCount: UInt8
 
     /// The family the prefix belongs to.
     package var family: Family { address.family }
@@ -12,7 +13,7 @@ package struct Prefix: Sendable, Hashable, Comparable {
     /// The prefix of the one given address.
     package init(_ address: Address) {
         self.address = address
-        self.length = address.family.bitWidth
+        bitCount = UInt8(address.family.bitWidth)
     }
 
     /// The prefix of `length` leading bits that holds `address`; bits after the length are dropped.
@@ -21,7 +22,7 @@ package struct Prefix: Sendable, Hashable, Comparable {
     package init(containing address: Address, length: Int) {
         precondition(length >= 0 && length <= address.family.bitWidth)
         self.address = Address(family: address.family, bits: address.bits & Prefix.mask(length: length, address.family))
-        self.length = length
+        bitCount = UInt8(length)
     }
 
     /// An address, or an address and a prefix length (`10.11.12.0/24`).

@@ -8,9 +8,9 @@ package enum Target: Sendable, Hashable {
     /// Source translation to an address of the outgoing interface (`MASQUERADE`).
     case masquerade(TranslationOptions)
     /// Source translation to one of some addresses (`SNAT`).
-    case sourceNAT(SourceRange)
+    indirect case sourceNAT(SourceRange)
     /// Destination translation (`DNAT`).
-    case destinationNAT(DestinationRange)
+    indirect case destinationNAT(DestinationRange)
     /// Assigns a connection tracking helper (`CT --helper`).
     case helper(String)
     /// Goes through a chain and comes back.
