@@ -47,20 +47,22 @@ package enum Planner {
     /// of the same service contains, a port that is given twice. The configuration must be one that the reader accepts: no two of
     /// its services may give one packet two different marks, since their rules are in any order in a tree.
     ///
-    /// - Parameter onOneThread: keeps it from planning marks beside the rest where there is much of both.
+    /// - Parameter onOneThread: keeps it from planning translations beside the rest where there is much of both.
     package static func plan(
         for configuration: Configuration, layout: Layout = .automatic, onOneThread: Bool = false
     ) -> Plan {
         let count = configuration.ftp.count + configuration.services.count
         let isLarge = count > Planner.threadLimit && !onOneThread
-        let (marks, others) = both(isLarge) {
-            Family.allCases.map { Planner.marks(of: configuration, $0, layout) }
+        let (others, translations) = both(isLarge) {
+            (
+                owners: Owners(configuration), marks: Family.allCases.map { Planner.marks(of: configuration, $0, layout) },
+                helpers: Family.allCases.map { Planner.helpers(of: configuration, $0, layout) }
+            )
         } _: {
-            Family.allCases.map { Planner.others(of: configuration, $0, layout, firstOwner: count) }
+            Family.allCases.map { Planner.translations(of: configuration, $0, layout, firstOwner: count) }
         }
-        var owners = Owners(configuration)
-        var ruleset = Ruleset()
-        for (var marks, (helpers, translations)) in zip(marks, others) {
+        var (ruleset, owners) = (Ruleset(), others.owners)
+        for ((var marks, helpers), translations) in zip(zip(others.marks, others.helpers), translations) {
             if !translations.isEmpty { marks.addHold() }
             for var draft in [helpers, translations, marks] where !draft.isEmpty {
                 draft.comment(owners)
@@ -79,20 +81,24 @@ package enum Planner {
         return marks
     }
 
-    private static func others(
+    private static func helpers(of configuration: Configuration, _ family: Family, _ layout: Layout) -> TableDraft {
+        var helpers = TableDraft(TableID(family, .raw), layout)
+        helpers.addHelpers(of: configuration.ftp)
+        helpers.finish()
+        return helpers
+    }
+
+    private static func translations(
         of configuration: Configuration, _ family: Family, _ layout: Layout, firstOwner: Int
-    ) -> (helpers: TableDraft, translations: TableDraft) {
+    ) -> TableDraft {
         var translations = TableDraft(TableID(family, .nat), layout)
         let next = translations.addTranslations(of: configuration.ftp, firstOwner: firstOwner)
         translations.addTranslations(configuration.masquerades, firstOwner: next, configuration)
         translations.finish()
-        var helpers = TableDraft(TableID(family, .raw), layout)
-        helpers.addHelpers(of: configuration.ftp)
-        helpers.finish()
-        return (helpers, translations)
+        return translations
     }
 
-    /// From how many services on it is worth a thread to plan marks beside the rest.
+    /// From how many services on it is worth a thread to plan translations beside the rest.
     private static let threadLimit = 1000
 
     private static func both<First: Sendable, Second: Sendable>(
