@@ -51,7 +51,7 @@ let package = Package(
         .target(name: "ConfigurationFile", dependencies: ["Rules", "SystemCalls", "CYAML", "CDigest"]),
         .target(name: "Planner", dependencies: ["Rules", "ConfigurationFile", "SystemCalls"]),
         .target(name: "Netfilter", dependencies: ["Rules", "SystemCalls", "CNetfilter"]),
-        .target(name: "Reconciler", dependencies: ["Rules", "Netfilter"]),
+        .target(name: "Reconciler", dependencies: ["SystemCalls", "Rules", "Netfilter"]),
         .target(name: "Judge", dependencies: ["Rules"]),
         .target(name: "Importer", dependencies: ["Rules", "ConfigurationFile", "Judge", "Planner"]),
         .target(name: "XTables", dependencies: ["Rules", "Netfilter", "CXTables"]),
@@ -110,7 +110,8 @@ let package = Package(
         .target(name: "CBench", path: "Benchmarks/CBench"),
         .executableTarget(name: "bench", dependencies: ["CBench"], path: "Benchmarks/bench"),
         .executableTarget(
-            name: "bench-steps", dependencies: ["SystemCalls", "Rules", "ConfigurationFile", "Planner", "Netfilter", "Reconciler", "CBench"],
+            name: "bench-steps",
+            dependencies: ["SystemCalls", "Rules", "ConfigurationFile", "Planner", "Netfilter", "Reconciler", "CBench"],
             path: "Benchmarks/bench-steps"),
 
         .testTarget(name: "SystemCallsTests", dependencies: ["SystemCalls"]),

@@ -57,7 +57,7 @@ struct ConfigurationDecoder: ~Copyable {
         guard draft.errors.count == before else { return draft }
         return text.bytes.withUnsafeBufferPointer { bytes in
             if bytes.count >= EntryCut.leastSize, before == 0, let cut = EntryCut(bytes, after: bytes.count / 2),
-                let both = decodeInTwo(bytes, at: cut, isASCII: isASCII, draft)
+                let both = decodeInTwo(text, at: cut, isASCII: isASCII, draft)
             {
                 return both
             }

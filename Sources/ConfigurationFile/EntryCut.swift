@@ -23,8 +23,6 @@ struct EntryCut {
     let column: Int
     /// The first byte of the line that begins the tail.
     let byte: Int
-    /// How many lines there are before it.
-    let line: Int
 
     /// The first cut after a byte of the text, which is in the list of a section; nil where none is found.
     init?(_ bytes: UnsafeBufferPointer<UInt8>, after byte: Int) {
@@ -43,7 +41,6 @@ struct EntryCut {
         self.section = section
         self.column = column
         self.byte = start
-        line = lines.count(0..<start)
     }
 
 }

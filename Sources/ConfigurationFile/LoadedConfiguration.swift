@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import Synchronization
-package import SystemCalls
 
 /// A configuration that was read and found right, with what is known of its files.
 package struct LoadedConfiguration: Sendable {
@@ -40,10 +39,8 @@ package struct LoadedConfiguration: Sendable {
     /// SHA-256 over names' last components and contents of all files: another one whenever a byte of them is another.
     package var filesSHA256: String { digests.files.value { ConfigurationText.sha256(files) } }
 
-    /// Makes both digests in a thread of its own, unless they are there. Who asks for one meanwhile waits for it.
-    package func digestsBeside() -> Beside? {
-        digests.rules.isThere && digests.files.isThere ? nil : Beside { _ = (sha256, filesSHA256) }
-    }
+    /// Makes both digests before they are asked for. Who asks for one meanwhile waits for it.
+    package func makeDigests() { _ = (sha256, filesSHA256) }
 
     /// Where `configuration.ftp[index]` is.
     package func position(ofFTP index: Int) -> SourcePosition { position(index) }
@@ -96,8 +93,6 @@ private final class Digests: Sendable {
 
     final class Digest: Sendable {
         private let text = Mutex<String?>(nil)
-
-        var isThere: Bool { text.withLock { $0 != nil } }
 
         func value(_ make: () -> String) -> String {
             text.withLock { text in

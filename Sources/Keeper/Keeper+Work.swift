@@ -54,11 +54,8 @@ extension Keeper {
         }
         let next = Planner.plan(for: loaded.configuration)
         let start = clock.now
-        // Asked for once the kernel has the rules.
-        let digests = loaded.digestsBeside()
-        defer { withExtendedLifetime(digests) {} }
         do throws(ReconcileError) {
-            let outcome = try await reconciler(loaded.configuration.daemon).reconcile(to: next.ruleset)
+            let outcome = try await reconciler(loaded.configuration.daemon).reconcile(to: next.ruleset) { loaded.makeDigests() }
             use(loaded, next, isFallback: false)
             succeed(.reload, outcome, start.duration(to: clock.now))
             return .success(answer(outcome))
@@ -81,11 +78,11 @@ extension Keeper {
     }
 
     private func tryWriting(_ trigger: Trigger) async -> Result<Outcome, ReconcileError> {
-        let digests = inForce.digestsBeside()
-        defer { withExtendedLifetime(digests) { announce() } }
+        defer { announce() }
         let start = clock.now
         do throws(ReconcileError) {
-            let outcome = try await reconciler(inForce.configuration.daemon).reconcile(to: plan.ruleset)
+            let outcome = try await reconciler(inForce.configuration.daemon).reconcile(
+                to: plan.ruleset, meanwhile: isProven ? nil : { [inForce] in inForce.makeDigests() })
             succeed(trigger, outcome, start.duration(to: clock.now))
             return .success(outcome)
         } catch {

@@ -54,7 +54,7 @@ package struct Reconciler<Store: RuleStore>: Sendable {
 
     /// How the tables differ from the ruleset. Takes no lock and changes nothing.
     package func difference(to ruleset: Ruleset) throws(NetfilterError) -> Outcome {
-        try Transaction(store, ruleset, [], hookPosition).difference()
+        try Transaction(store, ruleset, [], hookPosition, nil).difference()
     }
 
     /// Makes the tables equal the ruleset, with as many attempts as `retries` allows. Runs where its caller runs.
@@ -62,12 +62,15 @@ package struct Reconciler<Store: RuleStore>: Sendable {
     /// Nothing is committed when nothing differs. When it throws, the error says what the kernel is left with. A cancelled task
     /// makes no further attempt; one that has begun is brought to its end.
     ///
-    /// - Parameter replacements: rules of other programs that go in the commits in which ours appear. Each must be of another table.
+    /// - Parameters:
+    ///   - replacements: rules of other programs that go in the commits in which ours appear. Each must be of another table.
+    ///   - meanwhile: other work for a thread of its own, begun when the kernel begins to commit and done when this returns; not done
+    ///     where nothing is committed.
     package nonisolated(nonsending) func reconcile(
-        to ruleset: Ruleset, replacing replacements: [Replacement] = []
+        to ruleset: Ruleset, replacing replacements: [Replacement] = [], meanwhile: (@Sendable () -> Void)? = nil
     ) async throws(ReconcileError) -> Outcome {
         try preflight(ruleset)
-        var transaction = Transaction(store, ruleset, replacements, hookPosition)
+        var transaction = Transaction(store, ruleset, replacements, hookPosition, meanwhile)
         var lockWait = Duration.zero
         var attempt = 1
         while true {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import Netfilter
 import Rules
+import SystemCalls
 
 /// The attempts to bring the tables to a ruleset. The lock is held during each.
 ///
@@ -15,8 +16,14 @@ struct Transaction<Store: RuleStore>: Sendable {
     private let isLarge: Bool
     /// What tables had in them before they were committed, as far as it could not be put back; nil for one that did not exist.
     private var wayBack: [TableID: TableSnapshot?] = [:]
+    /// What else there is to do while the kernel commits, and that once it has begun.
+    private var (meanwhile, begun): ((@Sendable () -> Void)?, Beside?)
 
-    init(_ store: Store, _ ruleset: Ruleset, _ replacements: [Replacement], _ hookPosition: HookPosition) {
+    init(
+        _ store: Store, _ ruleset: Ruleset, _ replacements: [Replacement], _ hookPosition: HookPosition,
+        _ meanwhile: (@Sendable () -> Void)?
+    ) {
+        self.meanwhile = meanwhile
         self.store = store
         self.ruleset = ruleset
         self.replacements = Dictionary(replacements.map { ($0.table, $0) }, uniquingKeysWith: { first, _ in first })
@@ -54,6 +61,10 @@ struct Transaction<Store: RuleStore>: Sendable {
         var outcome = Outcome()
         do throws(NetfilterError) {
             let (steps, last) = try prepare(&outcome)
+            if !steps.isEmpty, let body = meanwhile {
+                begun = Beside(body)
+                meanwhile = nil
+            }
             try commit(steps, &outcome)
             for id in last {
                 let goal = TableDifference.Goal(ruleset, id)

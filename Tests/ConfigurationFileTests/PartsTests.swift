@@ -79,11 +79,12 @@ struct PartsTests {
     }
 
     private func isCut(_ bytes: [UInt8]) -> Bool {
-        bytes.withUnsafeBufferPointer { bytes in
+        let text = ConfigurationText(path: "f", bytes: bytes)
+        return bytes.withUnsafeBufferPointer { bytes in
             var begun = ConfigurationDraft()
-            begun.begin(ConfigurationText(path: "f", bytes: []))
+            begun.begin(text)
             guard let cut = EntryCut(bytes, after: bytes.count / 2) else { return false }
-            return ConfigurationDecoder.decodeInTwo(bytes, at: cut, isASCII: false, begun) != nil
+            return ConfigurationDecoder.decodeInTwo(text, at: cut, isASCII: false, begun) != nil
         }
     }
 

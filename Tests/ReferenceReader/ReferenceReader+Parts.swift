@@ -13,7 +13,7 @@ extension ReferenceReader {
                 var characters = ErrorList()
                 let isASCII = text.check(&characters)
                 guard characters.count == 0,
-                    let parts = ConfigurationDecoder.decodeInTwo(bytes, at: cut, isASCII: isASCII, begun)
+                    let parts = ConfigurationDecoder.decodeInTwo(text, at: cut, isASCII: isASCII, begun)
                 else { continue }
                 if Facts(parts) != Facts(whole) { return "cut at \(cut.byte): \(Facts(parts)), whole: \(Facts(whole))" }
             }
