@@ -60,7 +60,7 @@ extension ChangeMessage {
     /// The changes as the messages tell them, with other programs' rules in full.
     static func all(_ changes: some Collection<Change>) -> [ChangeMessage] {
         // What is added is ours, and shown as it is typed.
-        let removed = changes.lazy.filter { $0.kind == .remove }
+        let removed = changes.filter { $0.kind == .remove }
         let rules = removed.compactMap { change in change.rule.map { (rule: $0, family: change.table.family) } }
         var texts = RulePrinter.text(of: rules)[...]
         return changes.map { change in
