@@ -2,6 +2,7 @@
 import FakeKernel
 import Glibc
 import Rules
+import Synchronization
 import Testing
 
 @testable import Netfilter
@@ -263,6 +264,16 @@ struct ReconcileTests {
         let task = Task { try await Reconciler(kernel, clock: clock).reconcile(to: wanted) }
         let error = await #expect(throws: ReconcileError.self) { try await task.value }
         #expect(error?.state == .unchanged && clock.pauses.count == 3)
+    }
+
+    @Test("Other work is done once, where something is committed, and is done when the reconciliation is")
+    func meanwhile() async throws {
+        let done = Mutex(0)
+        kernel.with { $0.faults[mangle] = [.refuse(EAGAIN)] }
+        for _ in 0..<2 {
+            _ = try await Reconciler(kernel, clock: clock).reconcile(to: wanted) { done.withLock { $0 += 1 } }
+            #expect(done.withLock { $0 } == 1)
+        }
     }
 
     @Test("It runs where its caller runs: an actor that owns the kernel is not left")
