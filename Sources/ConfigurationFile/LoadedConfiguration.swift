@@ -39,8 +39,10 @@ package struct LoadedConfiguration: Sendable {
     /// SHA-256 over names' last components and contents of all files: another one whenever a byte of them is another.
     package var filesSHA256: String { digests.files.value { ConfigurationText.sha256(files) } }
 
-    /// Makes both digests before they are asked for. Who asks for one meanwhile waits for it.
-    package func makeDigests() { _ = (sha256, filesSHA256) }
+    /// What makes the digests before they are asked for; nil where they are made. Who asks for one meanwhile waits for it.
+    package var missingDigests: (@Sendable () -> Void)? {
+        digests.rules.isMade && digests.files.isMade ? nil : { _ = (sha256, filesSHA256) }
+    }
 
     /// Where `configuration.ftp[index]` is.
     package func position(ofFTP index: Int) -> SourcePosition { position(index) }
@@ -93,6 +95,8 @@ private final class Digests: Sendable {
 
     final class Digest: Sendable {
         private let text = Mutex<String?>(nil)
+
+        var isMade: Bool { text.withLock { $0 != nil } }
 
         func value(_ make: () -> String) -> String {
             text.withLock { text in

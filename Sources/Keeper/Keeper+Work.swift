@@ -55,7 +55,8 @@ extension Keeper {
         let next = Planner.plan(for: loaded.configuration)
         let start = clock.now
         do throws(ReconcileError) {
-            let outcome = try await reconciler(loaded.configuration.daemon).reconcile(to: next.ruleset) { loaded.makeDigests() }
+            let outcome = try await reconciler(loaded.configuration.daemon).reconcile(
+                to: next.ruleset, meanwhile: loaded.missingDigests)
             use(loaded, next, isFallback: false)
             succeed(.reload, outcome, start.duration(to: clock.now))
             return .success(answer(outcome))
@@ -82,7 +83,7 @@ extension Keeper {
         let start = clock.now
         do throws(ReconcileError) {
             let outcome = try await reconciler(inForce.configuration.daemon).reconcile(
-                to: plan.ruleset, meanwhile: isProven ? nil : { [inForce] in inForce.makeDigests() })
+                to: plan.ruleset, meanwhile: inForce.missingDigests)
             succeed(trigger, outcome, start.duration(to: clock.now))
             return .success(outcome)
         } catch {
