@@ -41,7 +41,8 @@ package struct LoadedConfiguration: Sendable {
 
     /// What makes the digests before they are asked for; nil where they are made. Who asks for one meanwhile waits for it.
     package var missingDigests: (@Sendable () -> Void)? {
-        digests.rules.isMade && digests.files.isMade ? nil : { _ = (sha256, filesSHA256) }
+        guard !digests.rules.isMade || !digests.files.isMade else { return nil }
+        return { @Sendable in _ = (sha256, filesSHA256) }
     }
 
     /// Where `configuration.ftp[index]` is.
