@@ -39,11 +39,8 @@ package struct LoadedConfiguration: Sendable {
     /// SHA-256 over names' last components and contents of all files: another one whenever a byte of them is another.
     package var filesSHA256: String { digests.files.value { ConfigurationText.sha256(files) } }
 
-    /// What makes the digests before they are asked for; nil where they are made. Who asks for one meanwhile waits for it.
-    package var missingDigests: (@Sendable () -> Void)? {
-        guard !digests.rules.isMade || !digests.files.isMade else { return nil }
-        return { @Sendable in _ = (sha256, filesSHA256) }
-    }
+    /// Whether both digests are made.
+    package var hasDigests: Bool { digests.rules.isMade && digests.files.isMade }
 
     /// Where `configuration.ftp[index]` is.
     package func position(ofFTP index: Int) -> SourcePosition { position(index) }

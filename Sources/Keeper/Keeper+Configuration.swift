@@ -98,6 +98,17 @@ extension Keeper {
         record(.reloadRefused, "the kernel refuses \(configurationPath): \(error)")
     }
 
+    /// What can be done for a configuration before the kernel has it: its digests, and most of keeping it for the next boot. nil where
+    /// that is done.
+    func keeping(_ loaded: LoadedConfiguration) -> (@Sendable () -> Void)? {
+        guard !loaded.hasDigests else { return nil }
+        let (lastGood, savedDigest) = (lastGood, savedDigest)
+        return { @Sendable in
+            if loaded.filesSHA256 != savedDigest { lastGood.stage(loaded) }
+            _ = loaded.sha256
+        }
+    }
+
     /// Keeps what is in force for the next boot.
     func keepAsLastGood() {
         guard !state.isFallback, savedDigest != inForce.filesSHA256 else { return }

@@ -56,7 +56,7 @@ extension Keeper {
         let start = clock.now
         do throws(ReconcileError) {
             let outcome = try await reconciler(loaded.configuration.daemon).reconcile(
-                to: next.ruleset, meanwhile: loaded.missingDigests)
+                to: next.ruleset, meanwhile: keeping(loaded))
             use(loaded, next, isFallback: false)
             succeed(.reload, outcome, start.duration(to: clock.now))
             return .success(answer(outcome))
@@ -83,7 +83,7 @@ extension Keeper {
         let start = clock.now
         do throws(ReconcileError) {
             let outcome = try await reconciler(inForce.configuration.daemon).reconcile(
-                to: plan.ruleset, meanwhile: inForce.missingDigests)
+                to: plan.ruleset, meanwhile: keeping(inForce))
             succeed(trigger, outcome, start.duration(to: clock.now))
             return .success(outcome)
         } catch {

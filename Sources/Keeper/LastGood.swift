@@ -2,6 +2,7 @@
 import API
 package import ConfigurationFile
 import Glibc
+import Synchronization
 import SystemCalls
 
 /// The last configuration that was put into the kernel, kept for a boot at which the file is missing or refused.
@@ -13,6 +14,8 @@ package struct LastGood: Sendable {
     package let path: String
 
     private let directory: String
+    /// The digest of the files that are staged: written, and not yet in force.
+    private let staged = Staged()
 
     /// Kept in the directory, which is made when it is first needed.
     package init(stateDirectory: String) {
@@ -79,13 +82,29 @@ package struct LastGood: Sendable {
 
     /// Writes it: whole or not at all, and on the disk when this returns.
     package func save(_ configuration: LoadedConfiguration) throws(Failure) {
-        let bytes = LastGood.contents(configuration)
         do throws(SystemError) {
-            _ = try Directory.own(directory, mode: 0o700)
-            try RegularFile.replace(path, with: bytes, mode: 0o600)
+            if staged.take() != configuration.filesSHA256 { try write(configuration) }
+            try RegularFile.install(path)
         } catch {
             throw Failure(error.description)
         }
+    }
+
+    /// Writes all but its name, for a `save` that is likely to come. An error is left to that.
+    package func stage(_ configuration: LoadedConfiguration) {
+        if (try? write(configuration)) != nil { staged.put(configuration.filesSHA256) }
+    }
+
+    private func write(_ configuration: LoadedConfiguration) throws(SystemError) {
+        let bytes = LastGood.contents(configuration)
+        _ = try Directory.own(directory, mode: 0o700)
+        try RegularFile.stage(path, bytes, mode: 0o600)
+    }
+
+    private final class Staged: Sendable {
+        private let digest = Mutex<String?>(nil)
+        func put(_ digest: String) { self.digest.withLock { $0 = digest } }
+        func take() -> String? { digest.withLock { $0.take() } }
     }
 
     /// The contents as JSON.

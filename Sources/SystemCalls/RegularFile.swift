@@ -25,6 +25,12 @@ package enum RegularFile {
     ///
     /// What is at `path` before, a symbolic link or a FIFO, is replaced and not followed.
     package static func replace(_ path: String, with bytes: [UInt8], mode: mode_t) throws(SystemError) {
+        try stage(path, bytes, mode: mode)
+        try install(path)
+    }
+
+    /// Writes what is to replace a file beside it; on the disk when this returns.
+    package static func stage(_ path: String, _ bytes: [UInt8], mode: mode_t) throws(SystemError) {
         let temporary = path + ".new"
         // Left over from a crash, or put there by another program.
         unlink(temporary)
@@ -33,6 +39,16 @@ package enum RegularFile {
             try systemCall("writing \(temporary)") { fchmod(file.number, mode) }
             try file.write(bytes, temporary)
             try systemCall("writing \(temporary)") { fsync(file.number) }
+        } catch {
+            unlink(temporary)
+            throw error
+        }
+    }
+
+    /// Replaces a file by what was staged for it.
+    package static func install(_ path: String) throws(SystemError) {
+        let temporary = path + ".new"
+        do throws(SystemError) {
             try systemCall("renaming \(temporary)") { rename(temporary, path) }
         } catch {
             unlink(temporary)
