@@ -51,9 +51,10 @@ struct ScriptCase: Sendable, CustomTestStringConvertible {
             findings: ["problem  vip-not-local: net.ipv4.conf.all.src_valid_mark is 1"]),
         ScriptCase(
             testDescription: "policy DROP in INPUT", file: ftp, script: "iptables-legacy -P INPUT DROP",
-            finding:
+            findings: [
                 "problem  filter-rules: the policy DROP of INPUT in iptables-legacy's table filter drops clients' connections to "
-                + "203.0.113.10, tcp port 21 (ftp)", isDropping: true),
+                    + "203.0.113.10, tcp port 21 (ftp)"
+            ], isDropping: true),
         ScriptCase(
             testDescription: "policy DROP in FORWARD", file: ftp, script: "iptables-legacy -P FORWARD DROP",
             findings: ["problem  filter-rules: the policy DROP of FORWARD in iptables-legacy's table filter drops "]),

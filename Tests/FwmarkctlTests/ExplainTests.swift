@@ -101,44 +101,6 @@ struct ExplainTests {
             #expect(ended.hasPrefix("mark    none, by rule 1 of PREROUTING, table mangle\n"), "\(ended)")
             try namespace.run("iptables-legacy", "-t", "mangle", "-D", "PREROUTING", "1")
 
-            // What comes after a translation of the destination is judged by the new one, and no range of addresses is guessed.
-            let forwarded = line.replacing("203.0.113.10:21", with: "192.0.2.80:80")
-            try namespace.run(
-                "iptables-legacy", "-t", "nat", "-A", "POSTROUTING", "-d", "10.9.8.7", "-p", "tcp", "--dport", "8080", "-j",
-                "MASQUERADE")
-            #expect(try program.run(forwarded).output.contains("source  unchanged\n"))
-            let redirection = [
-                "iptables-legacy", "-t", "nat", "-A", "PREROUTING", "-d", "192.0.2.80", "-p", "tcp", "-j", "DNAT",
-                "--to-destination",
-            ]
-            try namespace.run(redirection + ["10.9.8.7:8080"])
-            let redirected = try program.run(forwarded).output
-            #expect(
-                redirected.contains(
-                    "source  masquerade: an address of the interface that it leaves by, by rule 2 of POSTROUTING, table nat\n"),
-                "\(redirected)")
-            #expect(redirected.contains("note    this is the first packet of its connection; later ones keep its translation"))
-            try namespace.run("iptables-legacy", "-t", "nat", "-D", "PREROUTING", "1")
-            try namespace.run(redirection + ["10.9.8.7-10.9.8.9:8080"])
-            let open = try program.run(forwarded).output
-            #expect(
-                open.contains(
-                    "source  unknown, rule 2 of POSTROUTING, table nat depends on the destination that IPVS or a translation has given the packet\n"
-                ),
-                "\(open)")
-            try namespace.run("iptables-legacy", "-t", "nat", "-D", "PREROUTING", "1")
-            try namespace.run("iptables-legacy", "-t", "nat", "-D", "POSTROUTING", "2")
-
-            // A rule for what is established says nothing of a first packet, and is told.
-            #expect(!overridden.contains("note "))
-            try namespace.run(
-                "iptables-legacy", "-t", "mangle", "-I", "PREROUTING", "-m", "conntrack", "--ctstate", "ESTABLISHED", "-j", "ACCEPT"
-            )
-            let first = try program.run(line + " --json")
-            let answer = try JSON.decode(Explanation.self, from: Array(first.output.utf8))
-            #expect(answer.mark.value == 21 && answer.notes.contains { $0.hasPrefix("this is the first packet of its connection") })
-            try namespace.run("iptables-legacy", "-t", "mangle", "-D", "PREROUTING", "1")
-
             // One whose match is not understood leaves the answer open, and is named with that match.
             try namespace.run(
                 "iptables-legacy", "-t", "mangle", "-I", "PREROUTING", "-p", "tcp", "-m", "string", "--algo", "bm", "--string",
@@ -154,6 +116,44 @@ struct ExplainTests {
             try namespace.run("iptables-legacy", "-t", "mangle", "-D", "fwmarkd-mark", "1")
             let drifted = try program.run(line).output
             #expect(drifted.contains("mark    none"))
+        }
+    }
+
+    @Test(
+        "--kernel carries translated destinations on, and tells what holds for the first packet of a connection alone",
+        .enabled(if: NetworkNamespace.isAvailable, "needs root"))
+    func translations() async throws {
+        let (scratch, file) = (scratch, file)
+        try await NetworkNamespace.run { namespace in
+            let program = Program(scratch, in: namespace)
+            let line = "explain --kernel --config \(file) --protocol tcp --source 198.51.100.7:40000 --destination 203.0.113.10:21"
+            #expect(try program.run("apply --config \(file) --socket \(scratch.path)").status == 0)
+            func iptables(_ line: String) throws {
+                try namespace.run(["iptables-legacy"] + line.split(separator: " ").map(String.init))
+            }
+            let forwarded = line.replacing("203.0.113.10:21", with: "192.0.2.80:80")
+            try iptables("-t nat -A POSTROUTING -d 10.9.8.7 -p tcp --dport 8080 -j MASQUERADE")
+            #expect(try program.run(forwarded).output.contains("source  unchanged\n"))
+            try iptables("-t nat -A PREROUTING -d 192.0.2.80 -p tcp -j DNAT --to-destination 10.9.8.7:8080")
+            let redirected = try program.run(forwarded).output
+            let masquerade = "source  masquerade: an address of the interface that it leaves by, by rule 2 of POSTROUTING"
+            #expect(redirected.contains(masquerade), "\(redirected)")
+            #expect(redirected.contains("note    this is the first packet of its connection; later ones keep its translation"))
+
+            // No address of a range is guessed.
+            try iptables("-t nat -R PREROUTING 1 -d 192.0.2.80 -p tcp -j DNAT --to-destination 10.9.8.7-10.9.8.9:8080")
+            let open = try program.run(forwarded).output
+            let reason = "depends on the destination that IPVS or a translation has given the packet"
+            #expect(open.contains("source  unknown, rule 2 of POSTROUTING, table nat \(reason)\n"), "\(open)")
+            try iptables("-t nat -F PREROUTING")
+            try iptables("-t nat -D POSTROUTING 2")
+
+            // A rule for what is established says nothing of a first packet, and is told.
+            #expect(try !program.run(line).output.contains("note "))
+            try iptables("-t mangle -I PREROUTING -m conntrack --ctstate ESTABLISHED -j ACCEPT")
+            let answer = try JSON.decode(Explanation.self, from: Array(try program.run(line + " --json").output.utf8))
+            #expect(answer.mark.value == 21)
+            #expect(answer.notes.contains { $0.hasPrefix("this is the first packet of its connection") })
         }
     }
 }
