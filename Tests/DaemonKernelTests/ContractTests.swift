@@ -91,11 +91,10 @@ extension DaemonKernelTests {
                     for part in question.parts {
                         #expect(answer.text.contains(part), "\(question.testDescription): \(answer.text)")
                     }
-                    guard !question.request.contains("-X") else { continue }
-                    let head = try Self.ask(daemon, question.door, "--head " + question.request)
-                    #expect(
-                        head.code == question.code && head.text.hasSuffix("\r\n\r\n"),
-                        "HEAD \(question.testDescription): \(head.text)")
+                    // By a client that reads whatever comes, unlike curl.
+                    guard question.door == .status, !question.request.contains(" ") else { continue }
+                    let head = try Answer(of: daemon.files.statusSocket, "HEAD", question.request)
+                    #expect(head.code == question.code && head.body.isEmpty, "HEAD \(question.testDescription): \(head)")
                 }
                 #expect(try daemon.stop() == 0)
             }
