@@ -119,6 +119,7 @@ check-reproducible: deps-deb     ## build twice, in two folders, and compare the
 lint: deps-lint                  ## swift format, shellcheck, mandoc, licence lines, sizes of files and functions
 	@scripts/spdx
 	@scripts/sizes
+	@Tests/mutate/run --check
 	scripts/swift-files | xargs -0 $(SWIFT) format lint --strict --parallel
 	$(if $(SCRIPTS),grep -lE '^#!.*(ba)?sh' $(SCRIPTS) | xargs shellcheck --external-sources)
 	$(if $(MANUALS),mandoc -Tlint -Wwarning $(MANUALS))
