@@ -33,7 +33,7 @@ struct MessageTests {
         #expect(problem.errors?.first?.description == "/f:2:3: services[0]: invalid value \"x\"")
     }
 
-    @Test("What is no message is an error", arguments: ["", "{", "[]", "{}", "{\"state\":\"fine\"}"])
+    @Test("An undecodable message is an error", arguments: ["", "{", "[]", "{}", "{\"state\":\"fine\"}"])
     func noMessage(_ text: String) {
         #expect(throws: (any Error).self) { try JSON.decode(Status.self, from: Array(text.utf8)) }
     }

@@ -12,7 +12,7 @@ struct PromtoolTests {
         where: FileManager.default.isExecutableFile)
 
     @Test(
-        "Everything that the daemon tells keeps to Prometheus' conventions",
+        "All of the daemon's metrics follow Prometheus' conventions",
         .enabled(if: PromtoolTests.path != nil, "promtool is not installed"))
     func conventions() throws {
         let time = Date(timeIntervalSince1970: 1_790_000_000)

@@ -112,7 +112,7 @@ struct FilesTests {
         #expect(errors(of: "/dev/null").count == 1)
     }
 
-    @Test("What is no regular file is refused without being read", .timeLimit(.minutes(1)))
+    @Test("Anything but a regular file is refused without being read", .timeLimit(.minutes(1)))
     func irregular() throws {
         #expect(errors(of: "/dev/zero") == ["/dev/zero:1:1: cannot be read: it is a device, not a regular file"])
         try withDirectory(["fwmarkd.yaml": "services: []\n", "conf.d/a.yaml": "services: []\n"]) { directory in

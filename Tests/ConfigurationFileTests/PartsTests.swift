@@ -21,7 +21,7 @@ struct PartsTests {
     }
 
     @Test(
-        "What looks like an entry and is none is no place to cut",
+        "The file is not cut at what only looks like an entry",
         arguments: [
             "ftp: |\n  - a\n  - b\n  - c\n", "services:\n  - name: 'a\n  - b'\n  - c\n", "services: [a,\n  - b,\n  - c]\n",
             "services:\n  - name: a\n...\n  - name: b\n", "services:\n  - name: a\ndaemon: {}\n  - name: b\n",
@@ -45,7 +45,7 @@ struct PartsTests {
         #expect(loaded.position(ofService: 1999).line == 2001)
     }
 
-    @Test("Who knows what was there before reads the same as who does not", arguments: 0..<4)
+    @Test("A reader that knows the file of before reads the same as one that does not", arguments: 0..<4)
     func knowing(_ seed: UInt64) {
         var numbers = SeededNumbers(seed + 100)
         var reread = 0
@@ -60,7 +60,7 @@ struct PartsTests {
         #expect(reread > 8)
     }
 
-    @Test("So does who knows several files, of which one has changed, or none, or two", arguments: 0..<4)
+    @Test("So does a reader that knows several files, of which one has changed, or none, or two", arguments: 0..<4)
     func knowingSeveral(_ seed: UInt64) throws {
         var numbers = SeededNumbers(seed + 200)
         for _ in 0..<25 {

@@ -35,7 +35,7 @@ struct ShadowedTranslationsTests {
         }
     }
 
-    @Test("Two that share real servers are told apart by the connection's mark alone")
+    @Test("Two that share real servers are distinguished by the connection's mark alone")
     func virtualAddress() throws {
         let servers = [try Prefix(parsing: "10.11.12.0/24")]
         func ftp(_ name: String, _ mark: UInt32, _ to: FTPService.Active.Translation) throws -> FTPService {

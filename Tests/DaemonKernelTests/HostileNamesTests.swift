@@ -105,7 +105,7 @@ extension DaemonKernelTests {
             }
         }
 
-        @Test("Every endpoint, the journal's lines and what the service manager is told")
+        @Test("Every endpoint, the journal's lines and the messages to the service manager")
         func endpoints() async throws {
             try await NetworkNamespace.run { namespace in
                 let errors = namespace.directory.path + "/stderr"

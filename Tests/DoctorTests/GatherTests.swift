@@ -104,7 +104,7 @@ struct GatherTests {
         }
     }
 
-    @Test("An FTP server's file that cannot be read, or is none, is an error")
+    @Test("A file that cannot be read, or is not an FTP server's, is an error")
     func unreadableFiles() async throws {
         try await NetworkNamespace.run { namespace in
             let other = namespace.directory.path + "/other"

@@ -52,7 +52,7 @@ struct CheckTests {
         #expect(goodReport.isRight && goodReport.errors.isEmpty && goodReport.rules == 5)
     }
 
-    @Test("A file that is not there is an error, for every command that needs it", arguments: ["check", "render", "plan", "apply"])
+    @Test("A missing file is an error for every command that needs it", arguments: ["check", "render", "plan", "apply"])
     func missing(_ command: String) throws {
         let end = try program.run([command, "--config", scratch.path + "/none.yaml", "--socket", scratch.path])
         #expect(end.status == 1 && end.output == "")

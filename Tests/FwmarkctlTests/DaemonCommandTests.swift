@@ -48,7 +48,7 @@ struct DaemonCommandTests {
         #expect(end.output.hasSuffix("\nfwmarkctl: http://127.0.0.1:1 cannot be reached: Connection refused\n"), "\(end.output)")
     }
 
-    @Test("Who is not root is told so by what acts, and reads all the same", .enabled(if: geteuid() == 0, "needs root"))
+    @Test("Users other than root can read, and are refused where a command acts", .enabled(if: geteuid() == 0, "needs root"))
     func notRoot() throws {
         let status = text(Samples.status)
         let daemon = try FakeDaemon(scratch, ["GET /v1/status": { $0.answer(200, status) }])
@@ -65,7 +65,7 @@ struct DaemonCommandTests {
     }
 
     @Test(
-        "An answer that breaks off, is no answer or no message is an error, never a crash",
+        "An answer that breaks off, or cannot be decoded, is an error and never a crash",
         arguments: [
             ("", 4), ("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{}", 4), ("nonsense\r\n\r\n", 4),
             ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", 1), ("HTTP/1.1 500 No\r\nContent-Length: 2\r\n\r\n{}", 1),

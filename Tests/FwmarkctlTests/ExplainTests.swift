@@ -51,7 +51,7 @@ struct ExplainTests {
         #expect(lines.contains("mark    \(mark)") && lines.contains("source  \(translation)"), "\(lines)")
     }
 
-    @Test("What depends on an interface that nobody named is said")
+    @Test("A result that depends on an interface that was not given says so")
     func undecided() throws {
         let line = "explain --config \(file) --protocol icmp --source 10.1.1.1 --destination 198.51.100.7"
         let output = try Program(scratch).run(line).output

@@ -177,7 +177,7 @@ struct ImportAndDoctorTests {
         }
     }
 
-    @Test("doctor tells what was seen, why it matters and what to type, ends with 1 on problems, and changes nothing")
+    @Test("doctor says what was seen, why it matters and what to type, ends with 1 on problems, and changes nothing")
     func doctor() async throws {
         try await inNamespace { scratch, namespace, run in
             let file = try scratch.file(

@@ -21,7 +21,7 @@ struct KernelCommandTests {
         }
     }
 
-    @Test("plan tells what is missing and changes nothing; apply makes it so, once")
+    @Test("plan shows what is missing and changes nothing; apply makes it so, once")
     func planAndApply() async throws {
         try await inNamespace { scratch, namespace, run in
             let lines = #"""

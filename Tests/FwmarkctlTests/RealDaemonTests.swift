@@ -51,7 +51,7 @@ struct RealDaemonTests {
         }
     }
 
-    @Test("status tells what was changed on the disk since the file was read, without a reload")
+    @Test("status shows what was changed on the disk since the file was read, without a reload")
     func changedFiles() async throws {
         try await besideDaemon { daemon, run in
             func statusShows(_ text: String) throws -> Bool {

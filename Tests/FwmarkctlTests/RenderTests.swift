@@ -91,7 +91,7 @@ struct RenderTests {
                 """)
     }
 
-    @Test("Real servers that the file names one by one are rendered; what cannot be said is told on standard error")
+    @Test("Real servers that the file names one by one are rendered; what cannot be expressed is reported on standard error")
     func realServers() throws {
         let text = exampleFile.replacingOccurrences(of: "10.11.12.0/24", with: "10.11.12.1, 10.11.12.2, 2001:db8::1")
             .replacingOccurrences(of: "mark: 80", with: "mark: 0x100/0xff00")

@@ -75,7 +75,7 @@ struct TerminalTests {
     }
 
     @Test(
-        "Colours are for terminals, and stay away where nobody wants them",
+        "Colours are used on terminals, and not where they are turned off",
         .enabled(if: Tool.exists("script"), "needs script(1)"),
         arguments: [
             ("", "", true), ("--no-color", "", false), ("", "NO_COLOR=1", false), ("", "NO_COLOR=", true), ("", "TERM=dumb", false),

@@ -46,7 +46,7 @@ struct UsageTests {
         #expect(message.hasSuffix("\n") ? end.errors == message : end.errors.contains(message), "\(end.errors)")
     }
 
-    @Test("What stands alone is no command that is missing", arguments: ["--help", "-h", "--version", "help", "help check"])
+    @Test("Options that need no command are not errors", arguments: ["--help", "-h", "--version", "help", "help check"])
     func alone(_ line: String) throws {
         let end = try program.run(line)
         #expect(end.status == 0 && end.errors == "" && end.output != "")

@@ -53,7 +53,7 @@ struct BootTests {
         }
     }
 
-    @Test("A bad file and no last good configuration: every error is told, and nothing is changed")
+    @Test("A bad file and no last good configuration: every error is reported, and nothing is changed")
     func refuses() async throws {
         let bench = try Bench("services:\n  - {name: a, mark: 0}\n  - {mark: 1, addresses: [1.2.3.4/8], tcp: [99999]}\n")
         await #expect(throws: BootFailure.self) { try await bench.boot() }
@@ -69,7 +69,7 @@ struct BootTests {
     }
 
     @Test(
-        "A damaged state file is told from a good one",
+        "A damaged state file is recognized",
         arguments: ["cut off", "empty", "altered", "another format", "noise"])
     func damagedState(_ kind: String) async throws {
         let bench = try Bench(web(80))
@@ -110,7 +110,7 @@ struct BootTests {
         #expect(bench.kernel.commits == [])
     }
 
-    @Test("A missing right is told and ends the daemon: no configuration would do")
+    @Test("A missing privilege is reported and ends the daemon: no configuration would help")
     func missingRight() async throws {
         let bench = try Bench(web(80))
         bench.kernel.with { $0.snapshotFaults = [NetfilterError(errno: EPERM, "reading")] }
@@ -143,7 +143,7 @@ struct BootTests {
         #expect(bench.marks == [81] && bench.status.state == .inSync && bench.status.warnings == [])
     }
 
-    @Test("A state directory that cannot be made does not keep the daemon from starting, and is told")
+    @Test("A state directory that cannot be made is reported, and does not keep the daemon from starting")
     func noState() async throws {
         let bench = try Bench(web(80))
         try Data().write(to: bench.directory.appendingPathComponent("state"))
@@ -156,7 +156,7 @@ struct BootTests {
         #expect(answer.warnings.contains { $0.contains("could not be kept for the next boot") }, "reload says so as well")
     }
 
-    @Test("A FIFO in place of the last good configuration holds nobody up")
+    @Test("A FIFO in place of the last good configuration does not block")
     func fifoState() async throws {
         let bench = try Bench("nonsense: 1")
         try FileManager.default.createDirectory(at: bench.stateFile.deletingLastPathComponent(), withIntermediateDirectories: true)
@@ -171,7 +171,7 @@ struct BootTests {
         #expect(try await !bench.boot(), "it was replaced")
     }
 
-    @Test("Before the first reconcile is done requests wait, and nothing is told of drift")
+    @Test("Before the first reconcile is done requests wait, and no drift is reported")
     func requestsDuringBoot() async throws {
         let bench = try Bench(web(80))
         #expect(bench.status.state == .starting)

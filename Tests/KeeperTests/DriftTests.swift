@@ -29,7 +29,7 @@ struct DriftTests {
         #expect(bench.status.state == .inSync)
     }
 
-    @Test("Where the kernel's audit tells who wrote, the event names the program and its process, without control characters")
+    @Test("Where the kernel's audit log names the writer, the event names the program and its process, without control characters")
     func writer() async throws {
         let bench = try Bench(web(80))
         try await bench.boot()
@@ -43,7 +43,7 @@ struct DriftTests {
         #expect(bench.event(.drift)?.writer == nil, "not the one before")
     }
 
-    @Test("What nothing tells of is found by the full comparison, a change of the same size as well")
+    @Test("A change without a hint is found by the full comparison, even one of the same size")
     func withoutHint() async throws {
         let bench = try Bench(web(80))
         try await bench.boot()
@@ -53,7 +53,7 @@ struct DriftTests {
         #expect(bench.status.lastReconcile?.trigger == .check)
     }
 
-    @Test("Every look that finds the rules right is told")
+    @Test("Every comparison that finds the rules right is recorded")
     func verified() async throws {
         let bench = try Bench(web(80))
         try await bench.boot()
@@ -84,7 +84,7 @@ struct DriftTests {
         #expect(bench.events == [.started, .applied])
     }
 
-    @Test("on-drift: report tells once and touches nothing; a request repairs it")
+    @Test("on-drift: report reports once and changes nothing; a request repairs it")
     func report() async throws {
         let bench = try Bench(web(80, daemon: "on-drift: report"))
         try await bench.boot()

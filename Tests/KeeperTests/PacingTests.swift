@@ -109,7 +109,7 @@ struct UndoingTests {
         #expect(!calm(&undoing, at: 50_000))
     }
 
-    @Test("Drift that comes seldom is no repair undone")
+    @Test("Drift that comes seldom does not count as a repair undone")
     func seldom() {
         var undoing = Undoing<Milliseconds>()
         for time in stride(from: 0, to: 100_000, by: 10_001) {

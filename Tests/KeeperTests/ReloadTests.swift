@@ -91,7 +91,7 @@ struct ReloadTests {
         #expect(bench.metrics.reconciles.keys.allSatisfy { $0.trigger != .retry })
     }
 
-    @Test("What triggered a reconcile, and how long it took, is told as it was")
+    @Test("The trigger of a reconcile and its duration are reported as they were")
     func told() async throws {
         let bench = try Bench(web(80))
         try await bench.boot()

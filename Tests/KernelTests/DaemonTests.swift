@@ -180,7 +180,7 @@ extension DaemonTests {
 
     @Suite("Drift")
     struct Drift {
-        @Test("A rule that iptables-legacy deletes is back at once, however often; who goes on deleting is named")
+        @Test("A rule that iptables-legacy deletes is back at once, however often; a program that keeps deleting is named")
         func repaired() async throws {
             try await NetworkNamespace.run { namespace in
                 let daemon = try Daemon.ready(in: namespace, try ftpExample())

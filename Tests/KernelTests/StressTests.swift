@@ -39,7 +39,7 @@ extension DaemonTests {
             return programs.flatMap { $0.output.split(separator: "\n").map(String.init) }
         }
 
-        @Test("Four writers and a flusher who take the lock: their rules are there once each, ours are exact, repairs are bounded")
+        @Test("Four writers and a flusher that take the lock: their rules are there once each, ours are exact, repairs are bounded")
         func locked() async throws {
             try await NetworkNamespace.run { namespace in
                 let text = thousand(1)
@@ -77,7 +77,7 @@ extension DaemonTests {
             }
         }
 
-        @Test("A writer who skips the lock: ours end exact, and nothing crashes")
+        @Test("A writer that skips the lock: our rules are exact in the end, and nothing crashes")
         func unlocked() async throws {
             try await NetworkNamespace.run { namespace in
                 let text = thousand(1, "check-interval: 100ms")

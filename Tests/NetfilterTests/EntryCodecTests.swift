@@ -187,7 +187,7 @@ struct EntryCodecTests {
         }
     }
 
-    @Test("An entry made over that of the rule before it is the one that is made anew, whatever the two differ in")
+    @Test("An entry made over that of the rule before it is the same as one made from nothing, whatever the two differ in")
     func entriesOverTheLast() throws {
         for family in Family.allCases {
             // Whole rules, and the same with less in them: neighbours that differ in one part alone.

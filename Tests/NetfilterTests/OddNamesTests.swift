@@ -5,7 +5,7 @@ import Testing
 
 @testable import Netfilter
 
-@Suite("Names that the kernel takes and nobody reads")
+@Suite("Names that the kernel accepts and programs cannot print")
 struct OddNamesTests {
     @Test("A target whose name is not UTF-8 is kept whole", arguments: Family.allCases)
     func target(_ family: Family) throws {

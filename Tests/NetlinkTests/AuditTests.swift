@@ -50,7 +50,7 @@ struct AuditTests {
     }
 
     @Test(
-        "What is no such record is left out",
+        "Other records are left out",
         arguments: [
             (1300, "audit(1.000:7): table=nat family=2"), (1325, ""), (1325, "audit("), (1325, "audit(1.000:7): table=nat"),
             (1325, "audit(1.000:7): table=nat family=300"), (1327, "audit(1.000:7): proctitle=\""),

@@ -118,7 +118,7 @@ struct DispatchTreeTests {
         }
     }
 
-    @Test("Services that share an address are told apart by port, in a number of steps that grows with the logarithm as well")
+    @Test("Services that share an address are distinguished by port, in a number of steps that grows with the logarithm as well")
     func sharedAddress() throws {
         let address = Address(ipv4: 0xcb00_710a)
         let mark = try Mark(7)

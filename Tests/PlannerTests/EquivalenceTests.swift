@@ -33,7 +33,7 @@ struct EquivalenceTests {
         compare(random.configuration(services: 26, masquerades: 9, allowsConflicts: false), "seed \(seed)")
     }
 
-    @Test("Many services on a few addresses, told apart by port", arguments: 20_000..<20_004 as Range<UInt64>)
+    @Test("Many services on a few addresses, distinguished by port", arguments: 20_000..<20_004 as Range<UInt64>)
     func crowded(_ seed: UInt64) throws {
         var random = RandomConfiguration(seed: seed, isCrowded: true, words: .plain)
         compare(random.configuration(services: 160, masquerades: 0, allowsConflicts: false), "seed \(seed)")

@@ -18,7 +18,7 @@ struct ManyRulesTests {
         try await Reconciler(kernel, clock: ManualClock()).reconcile(to: wanted)
     }
 
-    @Test("All tables are brought to what they should be, and every change is told with its number")
+    @Test("All tables are brought to what they should be, and every change is reported with its number")
     func success() async throws {
         let outcome = try await reconcile()
         #expect(kernel.commits == ["commit ipv4 nat", "commit ipv4 mangle"])

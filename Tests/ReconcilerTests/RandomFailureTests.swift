@@ -26,7 +26,7 @@ struct RandomFailureTests {
         }
     }
 
-    @Test("Whatever fails wherever, each table ends with the old rules or the new ones, whole, and the error tells which")
+    @Test("Whatever fails wherever, each table ends with the old rules or the new ones, whole, and the error says which")
     func randomFaults() async throws {
         var random = SeededNumbers(11)
         for round in 0..<500 {

@@ -26,7 +26,7 @@ struct ReplacingTests {
         try await Reconciler(kernel, clock: ManualClock()).reconcile(to: wanted, replacing: replacements)
     }
 
-    @Test("They go in the commit in which ours appear; what is not named stays, with its counters")
+    @Test("They are removed in the commit that adds ours; all others stay, with their counters")
     func success() async throws {
         let outcome = try await replace(replacements())
         #expect(picture(kernel.tables[nat]) == "POSTROUTING: >xy  fwmarkd-nat: N")

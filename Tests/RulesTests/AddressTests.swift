@@ -20,7 +20,7 @@ struct AddressTests {
     }
 
     @Test(
-        "What is no address is refused",
+        "Text that is not an address is refused",
         arguments: [
             "", " ", "203.0.113", "203.0.113.256", "203.0.113.010", "203.0.113.10 ", "0x7f.0.0.1", "1", "localhost",
             "203.0.113.10\0", "203.0.113.10\0x",
@@ -63,7 +63,7 @@ struct AddressTests {
     }
 
     @Test(
-        "A prefix that could never match, or is none, is refused, and what was meant is named",
+        "A prefix that could never match, or is not a prefix, is refused, and the error names what was meant",
         arguments: [
             ("10.11.12.1/24", "write 10.11.12.0/24, or 10.11.12.1/32 for the one address"),
             ("0.0.0.1/0", "write 0.0.0.0/0, or 0.0.0.1/32 for the one address"),
@@ -124,7 +124,7 @@ struct AddressTests {
     }
 
     @Test(
-        "What is no match is refused",
+        "Text that is not a match is refused",
         arguments: ["!!10.0.0.0/8", "!", "", "!\u{301}10.0.0.0/8"])
     func refusesMatch(_ text: String) {
         #expect(throws: InvalidValue.self) { try AddressMatch(parsing: text) }

@@ -28,7 +28,7 @@ struct ValueTests {
     }
 
     @Test(
-        "What is no port is refused, and a range is never turned round",
+        "Text that is not a port is refused, and so is a reversed range",
         arguments: [
             "", "0", "0-10", "65536", "1-65536", "20-10", "-1", "-", "1-", "1-2-3", "+1", "1 ", "1.5", "0x15", "021", "1-021",
             "ftp", "80:90", "８０", "1\u{301}",
@@ -74,7 +74,7 @@ struct ValueTests {
     }
 
     @Test(
-        "What is no mark is refused",
+        "Text that is not a mark is refused",
         arguments: [
             "", "0", "0x0", "0/0xff", "-1", "+1", "0x+1", "0x", "4294967296", "0x100000000", "021", "1/", "/1", "1/0", "1/0xff/1",
             "0x100/0xff", "1/01", "1_0",

@@ -76,7 +76,7 @@ struct ReadingTests {
         #expect(failure { _ = try RegularFile.read(directory["link"], limit: 100) } != nil)
     }
 
-    @Test("A missing file is told from one that may not be read")
+    @Test("A missing file and one without permission are different errors")
     func missing() throws {
         let directory = try TemporaryDirectory()
         let error = failure { _ = try RegularFile.read(directory["none"], limit: 100) }
@@ -84,7 +84,7 @@ struct ReadingTests {
         #expect(error?.description == "opening \(directory["none"]): No such file or directory")
     }
 
-    @Test("Files of /proc, whose size is told as zero, are read")
+    @Test("Files of /proc, whose size is given as zero, are read")
     func proc() throws {
         #expect(try RegularFile.read("/proc/self/statm", limit: 1000).isEmpty == false)
     }
@@ -100,7 +100,7 @@ struct ReadingTests {
         #expect(result == 7 && attempts == 3)
     }
 
-    @Test("A number that the kernel does not use is still told")
+    @Test("A number that the kernel does not use is reported as it is")
     func unknownNumber() {
         #expect(SystemError.text(errno: CInt.max) == "error 2147483647")
         #expect(SystemError.text(errno: CInt.min) == "error -2147483648")
@@ -135,7 +135,7 @@ struct ReplacingTests {
         #expect(try RegularFile.read(other, limit: 10) == Array("keep".utf8))
     }
 
-    @Test("A directory that is not there is an error, and nothing is left over")
+    @Test("A missing directory is an error, and nothing is left behind")
     func noDirectory() throws {
         let directory = try TemporaryDirectory()
         let error = failure { try RegularFile.replace(directory["none/file"], with: [], mode: 0o600) }

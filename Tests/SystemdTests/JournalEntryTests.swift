@@ -16,7 +16,7 @@ struct JournalEntryTests {
         #expect(entry.bytes == Array(text.utf8))
     }
 
-    @Test("An entry arrives whole, and one that nobody takes is not waited for")
+    @Test("An entry arrives whole, and one without a reader is not waited for")
     func sends() throws {
         let path = NSTemporaryDirectory() + "journal-\(UUID().uuidString)"
         defer { unlink(path) }

@@ -29,7 +29,7 @@ struct StandardErrorLogTests {
         #expect(line == "<4>a\\u{1B}[2J\\r\n<4><0>b\\u{202E}c\\0\n")
     }
 
-    @Test("A standard error that nobody reads holds nobody up; what was dropped is counted and told when it is read again")
+    @Test("An unread standard error blocks nothing; dropped lines are counted, and the count is written when it is read again")
     func neverRead() throws {
         var ends: [CInt] = [0, 0]
         try #require(pipe(&ends) == 0)
