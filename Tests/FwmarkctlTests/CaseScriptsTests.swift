@@ -101,7 +101,12 @@ struct CaseScriptsTests {
                 return try namespace.end(of: ["timeout", "1", "bash", "-c", "exec 3<>/dev/tcp/203.0.113.10/\(port)"]).status == 1
             }
             try namespace.run(
-                "bash", "-c", "ip link set lo up; ip addr add 203.0.113.10/32 dev lo; sysctl -qw net.ipv4.ip_forward=1")
+                "bash", "-ec",
+                """
+                ip link add eth0 type veth peer name peer0; ip link set lo up; ip link set eth0 up; ip link set peer0 up
+                ip addr add 192.0.2.2/24 dev eth0; ip route add default via 192.0.2.1; ip addr add 203.0.113.10/32 dev lo
+                sysctl -qw net.ipv4.ip_forward=1
+                """)
             let applied = try run("apply")
             #expect(applied.status == 0, "\(applied.errors)")
             #expect(try isAnswered())
