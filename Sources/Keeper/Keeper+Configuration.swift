@@ -66,6 +66,7 @@ extension Keeper {
 
     /// A configuration that was read again and that the kernel does not take, forever or for now: the one before stays in force.
     func refuse(_ loaded: LoadedConfiguration, _ error: ReconcileError, _ took: Duration) -> Problem {
+        lastGood.discardStaged()
         let isForEver = error.isRefusal
         if isForEver { state.refused(at: clock.now) } else { state.reloadFailed(isBusy: error.isBusy, at: clock.now) }
         let digest = loaded.sha256.prefix(12)
@@ -93,6 +94,7 @@ extension Keeper {
 
     /// A configuration that the kernel refuses at the start.
     func refuseAtBoot(_ error: ReconcileError) {
+        lastGood.discardStaged()
         warnings[.refusal] = ["the kernel refuses \(configurationPath): \(error)"]
         board.update { $0.metrics.noteReload(isGood: false) }
         record(.reloadRefused, "the kernel refuses \(configurationPath): \(error)")

@@ -95,6 +95,11 @@ package struct LastGood: Sendable {
         if (try? write(configuration)) != nil { staged.put(configuration.filesSHA256) }
     }
 
+    /// Takes away what was written for a configuration that the kernel then refused.
+    package func discardStaged() {
+        if staged.take() != nil { RegularFile.discardStaged(path) }
+    }
+
     private func write(_ configuration: LoadedConfiguration) throws(SystemError) {
         let bytes = LastGood.contents(configuration)
         _ = try Directory.own(directory, mode: 0o700)

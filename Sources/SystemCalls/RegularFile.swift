@@ -59,6 +59,9 @@ package enum RegularFile {
         try systemCall("writing \(Directory.parent(of: path))") { fsync(directory.number) }
     }
 
+    /// Takes away what was staged for a file.
+    package static func discardStaged(_ path: String) { unlink(path + ".new") }
+
     private static func check(_ status: stat, _ path: String) throws(SystemError) {
         let kind = FileStatus.kind(status)
         guard kind == .regular else { throw SystemError("reading \(path)", .wrongKind("\(kind.text), not a regular file")) }

@@ -127,6 +127,8 @@ struct BootTests {
         bench.damage()
         bench.kernel.with { $0.faults[mangle] = Array(repeating: .refuse(EINVAL), count: 6) }
         #expect(try await !bench.boot())
+        let kept = try FileManager.default.contentsOfDirectory(atPath: bench.directory.path + "/state")
+        #expect(kept == ["last-good.json"], "and nothing of the refused one")
         #expect(bench.marks == [80] && bench.status.state == .degraded && bench.status.configuration.fallback)
         #expect(bench.events == [.started, .reloadRefused, .fallback, .applied])
         #expect(bench.status.warnings.contains { $0.contains("the kernel refuses") })

@@ -28,4 +28,22 @@ struct LastGoodTests {
         #expect(files.map { $0["path"] } == texts.map(\.path))
         #expect(object?["sha256"] as? String == loaded.filesSHA256)
     }
+
+    @Test("What was written for a configuration that the kernel refuses is taken away, and the one before stays")
+    func discarded() throws {
+        let directory = FileManager.default.temporaryDirectory.appendingPathComponent("last-good-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: directory) }
+        let loaded = try [80, 81].map { port in
+            try Configuration.load([
+                ConfigurationText(path: "f", bytes: Array("services: [{name: a, mark: 1, addresses: [10.0.0.1], tcp: [\(port)]}]".utf8))
+            ])
+        }
+        let lastGood = LastGood(stateDirectory: directory.path)
+        try lastGood.save(loaded[0])
+        lastGood.stage(loaded[1])
+        #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path).count == 2)
+        lastGood.discardStaged()
+        #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path) == ["last-good.json"])
+        #expect(try lastGood.load() == loaded[0])
+    }
 }
