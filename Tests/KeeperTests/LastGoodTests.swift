@@ -35,7 +35,8 @@ struct LastGoodTests {
         defer { try? FileManager.default.removeItem(at: directory) }
         let loaded = try [80, 81].map { port in
             try Configuration.load([
-                ConfigurationText(path: "f", bytes: Array("services: [{name: a, mark: 1, addresses: [10.0.0.1], tcp: [\(port)]}]".utf8))
+                ConfigurationText(
+                    path: "f", bytes: Array("services: [{name: a, mark: 1, addresses: [10.0.0.1], tcp: [\(port)]}]".utf8))
             ])
         }
         let lastGood = LastGood(stateDirectory: directory.path)
