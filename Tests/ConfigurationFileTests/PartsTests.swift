@@ -27,6 +27,7 @@ struct PartsTests {
             "services:\n  - name: a\n...\n  - name: b\n", "services:\n  - name: a\ndaemon: {}\n  - name: b\n",
             "services: \"\n  - a\n  - b\n", "services:\n  - a: [\n  - b\n  - c]\n", "services: &a\n  - b\n  - *a\n",
             "services:\n  - a\n--- \nservices:\n  - b\n", "services:\n  - a\nservices:\n  - b\n  - c\n",
+            "services:\n  - {name: a, mark: 1, addresses: [10.0.0.1], tcp: [80]}\n...\n  - {name: b, mark: 2, addresses: [10.0.0.2], tcp: [80]}\n",
             "services:\n  -\n  - b\n", "services:\n  - - a\n  - - b\n", "? services\n:\n  - a\n  - b\n",
         ])
     func noPlace(_ text: String) {
