@@ -36,3 +36,5 @@ void cmemory_take_huge_pages(void) {
 void cmemory_begin_thread(void) {
     if (wants_huge_pages) take_piece();
 }
+
+void cmemory_give_back(void) { malloc_trim(0); }

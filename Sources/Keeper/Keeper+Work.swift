@@ -7,6 +7,7 @@ import Netfilter
 import Planner
 import Reconciler
 import Rules
+import SystemCalls
 import Systemd
 
 // What the state says is to be done.
@@ -39,6 +40,7 @@ extension Keeper {
         let answer = await measured { await readAgain() }
         reloads.end(answer)
         announce()
+        Memory.giveBack()
         return answer
     }
 

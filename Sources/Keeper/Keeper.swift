@@ -8,6 +8,7 @@ import Netfilter
 import Planner
 package import Reconciler
 import Rules
+import SystemCalls
 package import Systemd
 
 /// Why the daemon cannot start.
@@ -108,7 +109,10 @@ package actor Keeper<Store: RuleStore, Time: Clock> where Time.Duration == Durat
     /// - Throws: when there is no configuration to use, or the kernel cannot have such rules at all.
     package func boot() async throws(BootFailure) -> Bool {
         let result: Result<Bool, BootFailure> = await inTurn {
-            defer { endBoot() }
+            defer {
+                endBoot()
+                Memory.giveBack()
+            }
             do throws(BootFailure) { return .success(try await bootNow()) } catch { return .failure(error) }
         }
         return try result.get()

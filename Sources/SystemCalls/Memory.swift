@@ -17,6 +17,11 @@ package enum Memory {
     /// were made of takes milliseconds.
     package static func leave<Value>(_ value: Value) { _ = Unmanaged.passRetained(Left(value)) }
 
+    /// For a program that goes on after a large piece of work: what that left free goes back to the kernel.
+    ///
+    /// Of 350 MB that a daemon with 100,000 services has after its start, 80 are free.
+    package static func giveBack() { cmemory_give_back() }
+
     private final class Left<Value> {
         let value: Value
         init(_ value: Value) { self.value = value }

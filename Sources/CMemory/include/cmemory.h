@@ -9,5 +9,7 @@ void cmemory_take_generously(void);
 void cmemory_take_huge_pages(void);
 /* For a thread that begins: the same where a thread before it has asked for it. */
 void cmemory_begin_thread(void);
+/* Gives the kernel back what is free: malloc_trim(3). */
+void cmemory_give_back(void);
 
 #endif
