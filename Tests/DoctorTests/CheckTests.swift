@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+import ConfigurationFile
 import Rules
 import Testing
 
@@ -31,6 +32,16 @@ struct CheckTests {
         #expect(finding.severity == sample.severity)
         #expect(!finding.matters.isEmpty && !finding.advice.isEmpty)
         #expect(examination.hasProblems == (sample.severity == .problem))
+    }
+
+    @Test("A setting that cannot be read is reported, and not taken for right")
+    func unreadable() throws {
+        var facts = try healthy()
+        facts.configuration.ftp[0].active?.to = .virtualAddress
+        facts.modules.insert("nf_conntrack_ftp")
+        facts.settings["net.ipv4.vs.conntrack"] = nil
+        let examination = Examination(of: facts)
+        #expect(examination.notRun.contains { $0.reason == "net.ipv4.vs.conntrack cannot be read" })
     }
 
     @Test("Each check has a case in which it speaks and one in which it is silent")

@@ -22,6 +22,10 @@ let ipvsCases: [Case] = [
         $0.ipvs = .services(Array(healthyServices.dropLast()))
         $0.configuration.services[0].addresses.included.removeLast()
     },
+    .silent("ipvs-service", "a service without addresses, in one family") {
+        $0.configuration = try configuration("services: [{name: web, mark: 80, addresses: [\"!203.0.113.40\"], tcp: [80, 443]}]")
+        $0.ipvs = .services([healthyServices[1]])
+    },
     .silent("ipvs-service", "IPv6 alone") {
         $0.ipvs = .services([healthyServices[2]])
         $0.configuration.ftp.removeAll()

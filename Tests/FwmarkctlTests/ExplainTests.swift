@@ -88,6 +88,8 @@ struct ExplainTests {
             #expect(try program.run("apply --config \(file) --socket \(scratch.path)").status == 0)
             let applied = try program.run(line).output
             #expect(applied.hasPrefix("mark    21 (0x15), by ftp\n") && applied.contains(Self.ftpRule))
+            let arrived = try program.run(line + " --hook input").output
+            #expect(arrived.hasPrefix("mark    21 (0x15), by ftp\n"), "INPUT comes after PREROUTING: \(arrived)")
 
             // Another program's rule after our jump decides, and is named.
             try namespace.run("iptables-legacy", "-t", "mangle", "-A", "PREROUTING", "-j", "MARK", "--set-mark", "99")
@@ -116,6 +118,29 @@ struct ExplainTests {
             try namespace.run("iptables-legacy", "-t", "mangle", "-D", "fwmarkd-mark", "1")
             let drifted = try program.run(line).output
             #expect(drifted.contains("mark    none"))
+        }
+    }
+
+    @Test(
+        "--kernel: a packet that is dropped, or may be, has no mark behind that",
+        .enabled(if: NetworkNamespace.isAvailable, "needs root"))
+    func dropped() async throws {
+        let (scratch, file) = (scratch, file)
+        try await NetworkNamespace.run { namespace in
+            let program = Program(scratch, in: namespace)
+            let line = "explain --kernel --config \(file) --protocol tcp --source 198.51.100.7:40000 --destination 203.0.113.10:21"
+            #expect(try program.run("apply --config \(file) --socket \(scratch.path)").status == 0)
+            try namespace.run(
+                ["iptables-legacy"]
+                    + "-t mangle -I PREROUTING -m string --string x --algo bm -j DROP".split(separator: " ").map(String.init))
+            for hook in ["", " --hook input"] {
+                let doubtful = try program.run(line + hook).output
+                #expect(doubtful.hasPrefix("mark    unknown"), "\(doubtful)")
+            }
+            try namespace.run("iptables-legacy", "-t", "mangle", "-R", "PREROUTING", "1", "-s", "198.51.100.7", "-j", "DROP")
+            let dropped = try program.run(line).output
+            #expect(dropped.hasPrefix("mark    the packet is dropped, by rule 1 of PREROUTING"), "\(dropped)")
+            #expect(dropped.contains("source  the packet is dropped") && !dropped.contains("POSTROUTING"), "\(dropped)")
         }
     }
 
