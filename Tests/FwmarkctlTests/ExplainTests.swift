@@ -133,6 +133,8 @@ struct ExplainTests {
             try namespace.run(
                 ["iptables-legacy"]
                     + "-t mangle -I PREROUTING -m string --string x --algo bm -j DROP".split(separator: " ").map(String.init))
+            // What comes after a rule that may drop is no answer either.
+            try namespace.run("iptables-legacy", "-t", "mangle", "-A", "INPUT", "-j", "MARK", "--set-mark", "7")
             for hook in ["", " --hook input"] {
                 let doubtful = try program.run(line + hook).output
                 #expect(doubtful.hasPrefix("mark    unknown"), "\(doubtful)")
