@@ -11,6 +11,7 @@ extension ConfigurationDecoder {
         // Of what earlier files say, the rest of this one asks for the settings alone: each can be in one file.
         var rest = ConfigurationDraft()
         rest.lists = [[]]
+        rest.errors.file = text.path
         (rest.files, rest.settings, rest.configuration.daemon) = (begun.files, begun.settings, begun.configuration.daemon)
         let begunRest = rest
         let (first, second) = sideBySide {

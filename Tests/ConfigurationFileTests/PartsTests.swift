@@ -34,6 +34,15 @@ struct PartsTests {
         #expect([.refused, .broken].contains(ReferenceReader.compare(Array(text.utf8))))
     }
 
+    @Test("A setting has its place in the file, before the cut and after it", arguments: [true, false])
+    func settings(_ isFirst: Bool) {
+        let services =
+            "services:\n" + (1...9).map { "  - {name: s\($0), mark: \($0), addresses: [10.0.0.\($0)], tcp: [80]}\n" }.joined()
+        let daemon = "daemon:\n  on-drift: repair\n"
+        let bytes = Array((isFirst ? daemon + services : services + daemon).utf8)
+        #expect(isCut(bytes) && ReferenceReader.compare(bytes) == .accepted)
+    }
+
     @Test("A large file is the same, and is read by two threads", arguments: ["  ", ""])
     func large(_ indentation: String) throws {
         let entries = (0..<2000).map {

@@ -105,6 +105,12 @@ package final class Daemon {
         return try JSON.decode(Status.self, from: answer.body)
     }
 
+    /// Waits until the socket for everybody is there: the daemon works on the kernel's rules meanwhile.
+    package func untilAnswering() throws {
+        let deadline = ContinuousClock.now + .seconds(20)
+        while (try? status()) == nil, ContinuousClock.now < deadline { usleep(5000) }
+    }
+
     /// What has happened, in order.
     package func events() throws -> [Event] { try events(from: files.statusSocket) }
 

@@ -10,6 +10,7 @@ extension ReferenceReader {
                 guard let cut = EntryCut(bytes, after: bytes.count * eighth / 8), tried.insert(cut.byte).inserted else { continue }
                 var begun = ConfigurationDraft()
                 begun.begin(text)
+                begun.errors.file = text.path
                 var characters = ErrorList()
                 let isASCII = text.check(&characters)
                 guard characters.count == 0,
