@@ -21,6 +21,16 @@ struct ExplainTests {
         "fwmarkd-mark 1: -d 203.0.113.10/32 -p tcp -m multiport --dports 21,10000:20000 -m comment --comment ftp "
         + "-j MARK --set-xmark 0x15/0xffffffff"
 
+    /// The program in a namespace whose kernel has the file's rules, and a question about a control connection.
+    private static func applied(
+        _ file: String, _ scratch: Scratch, in namespace: NetworkNamespace
+    ) throws -> (program: Program, line: String) {
+        let program = Program(scratch, in: namespace)
+        #expect(try program.run("apply --config \(file) --socket \(scratch.path)").status == 0)
+        let ends = "--source 198.51.100.7:40000 --destination 203.0.113.10:21"
+        return (program, "explain --kernel --config \(file) --protocol tcp \(ends)")
+    }
+
     @Test("A passive data connection gets the mark, by the rule and the line of the file")
     func marked() throws {
         let end = try Program(scratch).run(
@@ -122,14 +132,12 @@ struct ExplainTests {
     }
 
     @Test(
-        "--kernel: a packet that is dropped, or may be, has no mark behind that",
+        "--kernel: a packet that is dropped, or may be, has no mark",
         .enabled(if: NetworkNamespace.isAvailable, "needs root"))
     func dropped() async throws {
         let (scratch, file) = (scratch, file)
         try await NetworkNamespace.run { namespace in
-            let program = Program(scratch, in: namespace)
-            let line = "explain --kernel --config \(file) --protocol tcp --source 198.51.100.7:40000 --destination 203.0.113.10:21"
-            #expect(try program.run("apply --config \(file) --socket \(scratch.path)").status == 0)
+            let (program, line) = try Self.applied(file, scratch, in: namespace)
             try namespace.run(
                 ["iptables-legacy"]
                     + "-t mangle -I PREROUTING -m string --string x --algo bm -j DROP".split(separator: " ").map(String.init))
@@ -152,9 +160,7 @@ struct ExplainTests {
     func translations() async throws {
         let (scratch, file) = (scratch, file)
         try await NetworkNamespace.run { namespace in
-            let program = Program(scratch, in: namespace)
-            let line = "explain --kernel --config \(file) --protocol tcp --source 198.51.100.7:40000 --destination 203.0.113.10:21"
-            #expect(try program.run("apply --config \(file) --socket \(scratch.path)").status == 0)
+            let (program, line) = try Self.applied(file, scratch, in: namespace)
             func iptables(_ line: String) throws {
                 try namespace.run(["iptables-legacy"] + line.split(separator: " ").map(String.init))
             }
